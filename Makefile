@@ -1,0 +1,38 @@
+# make app    set up and start the app on http://localhost:8501
+# make test   set up and run every check: lint, types, unit, property, app and browser tests
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+PORT ?= 8501
+
+.PHONY: app test lint unit browser clean
+
+app: .venv/.app
+	$(BIN)/streamlit run streamlit_app.py --server.port $(PORT)
+
+test: lint unit browser
+
+lint: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+unit: .venv/.dev
+	$(BIN)/pytest --ignore=tests/browser
+
+browser: .venv/.dev
+	CXR_CHROMIUM="$$(sh tests/browser/chromium.sh)" $(BIN)/pytest tests/browser
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11) and "Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv .venv
+
+.venv/.app: requirements.txt constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --requirement requirements.txt --constraint constraints.txt
+	touch $@
+
+.venv/.dev: requirements-dev.txt .venv/.app
+	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt --constraint constraints.txt
+	touch $@
+
+clean:
+	rm -rf .venv

@@ -1,0 +1,131 @@
+"""Everything this product raises on purpose.
+
+    CxrError
+    ├── Refusal                   an input we will not screen; has a stable code, never aborts the others
+    │   ├── NotAnImage            not_an_image          no known file signature, or text dressed as one
+    │   ├── EmptyFile             empty_file
+    │   ├── DamagedImage          damaged_image         right signature, broken or truncated content
+    │   ├── NoPixels              no_pixels             a DICOM object without pixel data
+    │   ├── UnsupportedEncoding   unsupported_encoding  a transfer syntax without a decoder here
+    │   ├── NotARadiograph        not_a_radiograph      CT, MR, ultrasound, a colour photograph
+    │   ├── TooSmall              too_small
+    │   ├── TooLarge              too_large             more pixels, bytes or memory than the settings allow
+    │   ├── NoContrast            no_contrast           a single grey
+    │   └── UnsafeArchive         unsafe_archive        climbing paths, bombs, encrypted or nested archives
+    ├── ModelError                a model folder that cannot be used
+    │   ├── ModelNotFound
+    │   └── ModelInvalid          card and files disagree, or the signature is not a detector's
+    ├── StoreError                the database or the data folder cannot be used
+    ├── SettingsError             a CXR_* variable has a value that makes no sense
+    └── RecordError               a record was built with values that contradict each other
+
+A foreign library's exception is translated where it enters (``raise DamagedImage(...) from exc``). Messages say
+what was found, what was expected and what to do. They never hold a patient's name, identifier or a header's text.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class CxrError(Exception):
+    """Base of every error this product raises on purpose."""
+
+
+class Refusal(CxrError):
+    """One input cannot be screened; the others go on.
+
+    ``code`` is stable and meant for programs; the message is one or two sentences meant for people:
+    what was found, why that cannot be screened, what to do.
+    """
+
+    code: ClassVar[str] = "refused"
+
+    @property
+    def message(self) -> str:
+        """The sentence shown to the person who supplied the file."""
+        return str(self)
+
+
+class NotAnImage(Refusal):
+    """No known file signature."""
+
+    code = "not_an_image"
+
+
+class EmptyFile(Refusal):
+    """Zero bytes."""
+
+    code = "empty_file"
+
+
+class DamagedImage(Refusal):
+    """The signature is right, the content is broken or cut short."""
+
+    code = "damaged_image"
+
+
+class NoPixels(Refusal):
+    """A DICOM object without pixel data (a report, a presentation state, a header only)."""
+
+    code = "no_pixels"
+
+
+class UnsupportedEncoding(Refusal):
+    """A transfer syntax or pixel layout for which no decoder is installed."""
+
+    code = "unsupported_encoding"
+
+
+class NotARadiograph(Refusal):
+    """An image of another kind: CT, MR, ultrasound, a colour photograph."""
+
+    code = "not_a_radiograph"
+
+
+class TooSmall(Refusal):
+    """Fewer pixels than a chest radiograph can have."""
+
+    code = "too_small"
+
+
+class TooLarge(Refusal):
+    """More pixels, bytes or memory than the settings allow."""
+
+    code = "too_large"
+
+
+class NoContrast(Refusal):
+    """Every pixel has (almost) the same value."""
+
+    code = "no_contrast"
+
+
+class UnsafeArchive(Refusal):
+    """An archive or a member of it that must not be unpacked."""
+
+    code = "unsafe_archive"
+
+
+class ModelError(CxrError):
+    """A model folder that cannot be used."""
+
+
+class ModelNotFound(ModelError):
+    """No model of that name, or no model at all, in the models folder."""
+
+
+class ModelInvalid(ModelError):
+    """The card and the files disagree, or the signature is not a detector's."""
+
+
+class StoreError(CxrError):
+    """The database or the data folder cannot be used."""
+
+
+class SettingsError(CxrError):
+    """A CXR_* variable has a value that makes no sense."""
+
+
+class RecordError(CxrError):
+    """A record was built with values that contradict each other."""

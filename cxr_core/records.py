@@ -1,0 +1,220 @@
+"""The frozen records that travel between stages; checked once, when made.
+
+In: values from a stage. Out: the same values, checked. This module knows nothing of files, models or screens.
+
+Boxes are in pixels of the image as read: x to the right, y down, origin at the outer corner of the first pixel, so a
+box over the whole image is (0, 0, width, height).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from cxr_core.errors import RecordError
+
+Source = Literal["dicom", "png", "jpeg"]
+View = Literal["PA", "AP"]
+Status = Literal["screened", "refused"]
+Urgency = Literal["urgent", "soon", "check", "routine"]
+Preset = Literal["sensitive", "balanced", "specific"]
+
+URGENCIES: tuple[Urgency, ...] = ("urgent", "soon", "check", "routine")
+PRESETS: tuple[Preset, ...] = ("sensitive", "balanced", "specific")
+
+COVID = "COVID-19"
+NIH_LABELS = (
+    "Atelectasis",
+    "Cardiomegaly",
+    "Effusion",
+    "Infiltrate",
+    "Mass",
+    "Nodule",
+    "Pneumonia",
+    "Pneumothorax",
+)
+LABELS = (COVID, *NIH_LABELS)
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise RecordError(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A coded sentence for people: a refusal, or a warning about a doubtful or mended reading."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in pixels of the image as read, with a positive area."""
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+
+    def __post_init__(self) -> None:
+        _require(all(math.isfinite(v) for v in self.as_tuple()), f"box must be finite, got {self.as_tuple()}")
+        _require(self.x2 > self.x1 and self.y2 > self.y1, f"box needs x1 < x2 and y1 < y2, got {self.as_tuple()}")
+
+    def as_tuple(self) -> tuple[float, float, float, float]:
+        """(x1, y1, x2, y2)."""
+        return (self.x1, self.y1, self.x2, self.y2)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Radiograph:
+    """One film, ready to show and to prepare.
+
+    ``pixels`` is (H, W) uint16, 0 black to 65535 white, after modality and VOI transforms, bone bright (MONOCHROME1
+    already inverted). Read-only.
+    """
+
+    name: str
+    sha256: str
+    pixels: npt.NDArray[np.uint16]
+    source: Source
+    view: View | None = None
+    warnings: tuple[Notice, ...] = ()
+
+    def __post_init__(self) -> None:
+        _require(
+            self.pixels.ndim == 2 and self.pixels.dtype == np.uint16,
+            f"pixels must be (H, W) uint16, got {self.pixels.shape} {self.pixels.dtype}",
+        )
+        self.pixels.setflags(write=False)
+
+    @property
+    def height(self) -> int:
+        """Rows, pixels."""
+        return int(self.pixels.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Columns, pixels."""
+        return int(self.pixels.shape[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One box of one label; ``score`` in [0, 1]."""
+
+    label: str
+    score: float
+    box: Box
+
+    def __post_init__(self) -> None:
+        _require(0.0 <= self.score <= 1.0, f"finding score must lie in [0, 1], got {self.score}")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRef:
+    """Which weights spoke."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What is kept about the picture itself."""
+
+    width: int
+    height: int
+    view: View | None
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """Wall time of the three costly stages, seconds."""
+
+    read: float = 0.0
+    prepare: float = 0.0
+    detect: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Screening:
+    """One input image and all that the models said of it; independent of any threshold.
+
+    Screened: ``image`` is set, ``scores`` holds all of LABELS (calibrated image-level probability), no ``refusal``.
+    Refused: ``refusal`` is set, ``scores`` and ``findings`` are empty. ``sha256`` is of the bytes as received.
+    """
+
+    file: str
+    sha256: str
+    status: Status
+    refusal: Notice | None = None
+    warnings: tuple[Notice, ...] = ()
+    image: ImageFacts | None = None
+    models: tuple[ModelRef, ...] = ()
+    scores: Mapping[str, float] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    seconds: Seconds = Seconds()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scores", MappingProxyType(dict(self.scores)))
+        if self.status == "refused":
+            _require(self.refusal is not None, "a refused screening needs its refusal")
+            _require(not self.scores and not self.findings, "a refused screening has no scores and no findings")
+            return
+        _require(self.refusal is None and self.image is not None, "a screened image has facts and no refusal")
+        _require(set(self.scores) == set(LABELS), f"scores must name {LABELS}, got {tuple(self.scores)}")
+        for label, score in self.scores.items():
+            _require(0.0 <= score <= 1.0, f"score of {label} must lie in [0, 1], got {score}")
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An estimate with its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """A named threshold of one label, with what it cost and caught on the validation fold."""
+
+    threshold: float
+    sensitivity: Interval | None = None
+    specificity: Interval | None = None
+
+    def __post_init__(self) -> None:
+        _require(0.0 <= self.threshold <= 1.0, f"threshold must lie in [0, 1], got {self.threshold}")
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What the thresholds make of one screening: pure consequence, recomputed whenever a slider moves."""
+
+    flagged: tuple[str, ...]
+    urgency: Urgency
+    priority: float
+    reasons: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        _require(0.0 <= self.priority <= 1.0, f"priority must lie in [0, 1], got {self.priority}")
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A screening with its assessment and its place in the queue, 1 first."""
+
+    screening: Screening
+    assessment: Assessment
+    rank: int

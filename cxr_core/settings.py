@@ -1,0 +1,87 @@
+"""One frozen Settings; the only reader of the environment.
+
+In: CXR_* variables. Out: checked values. Every setting, its variable, its meaning and its default stand in the fields
+below; ``python -m cxr_core settings`` prints them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from cxr_core.errors import SettingsError
+
+_PACKAGED_MODELS = Path(__file__).resolve().parent.parent / "models"
+
+
+def _setting(default: Any, meaning: str, low: float | None = None, high: float | None = None) -> Any:
+    return field(default=default, metadata={"meaning": meaning, "low": low, "high": high})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every knob. ``Settings()`` is the default; ``Settings.from_environment()`` honours CXR_*.
+
+    The variable of a field is its name in capitals behind ``CXR_``: ``data_dir`` is CXR_DATA_DIR.
+    """
+
+    data_dir: Path = _setting(Path.home() / ".cxr-screening", "where films and the embedded database live")
+    database_url: str = _setting("", "SQLAlchemy URL; empty means SQLite in the data folder")
+    models_dir: Path = _setting(_PACKAGED_MODELS, "folder of model folders")
+    runtime: str = _setting("auto", "litert, tensorflow, or auto: TensorFlow where a GPU is seen, else LiteRT")
+    threads: int = _setting(0, "CPU threads a model may use; 0 means all cores", 0, 256)
+    batch_size: int = _setting(8, "images a model sees at once", 1, 512)
+    preset: str = _setting("balanced", "operating points a new site starts with: sensitive, balanced or specific")
+    max_file_mb: int = _setting(200, "largest single file, MB", 1, 4096)
+    max_upload_mb: int = _setting(2048, "most bytes accepted in one upload or unpacked from one archive, MB", 1, 65536)
+    max_files: int = _setting(2000, "most images in one upload or archive", 1, 1_000_000)
+    max_megapixels: int = _setting(100, "largest image, millions of pixels", 1, 2000)
+    memory_mb: int = _setting(1024, "most memory for decoded images waiting for a model, MB", 64, 1_048_576)
+
+    def __post_init__(self) -> None:
+        _one_of("CXR_RUNTIME", self.runtime, ("auto", "litert", "tensorflow"))
+        _one_of("CXR_PRESET", self.preset, ("sensitive", "balanced", "specific"))
+        for spec in fields(self):
+            low, high, value = spec.metadata["low"], spec.metadata["high"], getattr(self, spec.name)
+            if low is not None and not low <= value <= high:
+                raise SettingsError(f"{variable(spec.name)} must lie between {low} and {high}, got {value}")
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Settings from CXR_* variables; raises SettingsError for a value of the wrong kind."""
+        environ = os.environ if environ is None else environ
+        values: dict[str, Any] = {}
+        for spec in fields(cls):
+            text = environ.get(variable(spec.name), "").strip()
+            if text:
+                values[spec.name] = _parse(spec.name, text, type(spec.default))
+        return cls(**values)
+
+    @property
+    def resolved_database_url(self) -> str:
+        """The database to open: the configured one, else SQLite in the data folder."""
+        return self.database_url or f"sqlite:///{(self.data_dir / 'cxr.sqlite3').as_posix()}"
+
+
+def variable(name: str) -> str:
+    """The environment variable of a field."""
+    return f"CXR_{name.upper()}"
+
+
+def _parse(name: str, text: str, kind: type) -> Any:
+    if issubclass(kind, Path):
+        return Path(text).expanduser()
+    if kind is int:
+        try:
+            return int(text)
+        except ValueError as exc:
+            raise SettingsError(f"{variable(name)} must be a whole number, got {text!r}") from exc
+    return text
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise SettingsError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
