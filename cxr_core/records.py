@@ -8,9 +8,11 @@ box over the whole image is (0, 0, width, height).
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import MappingProxyType
 from typing import Literal
 
@@ -24,6 +26,7 @@ View = Literal["PA", "AP"]
 Status = Literal["screened", "refused"]
 Urgency = Literal["urgent", "soon", "check", "routine"]
 Preset = Literal["sensitive", "balanced", "specific"]
+Decision = Literal["agree", "disagree", "none"]
 
 URGENCIES: tuple[Urgency, ...] = ("urgent", "soon", "check", "routine")
 PRESETS: tuple[Preset, ...] = ("sensitive", "balanced", "specific")
@@ -127,6 +130,11 @@ class ModelRef:
     sha256: str
 
 
+def models_key(models: Iterable[ModelRef]) -> str:
+    """One digest for a set of weights: equal keys, equal answers; the order of the models does not matter."""
+    return hashlib.sha256("\n".join(sorted(ref.sha256 for ref in models)).encode()).hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
     """What is kept about the picture itself."""
@@ -218,3 +226,19 @@ class Ranked:
     screening: Screening
     assessment: Assessment
     rank: int
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What a person said of one image, and when (with its time zone); "none" is a comment without a decision."""
+
+    decision: Decision
+    comment: str
+    reviewed_at: datetime
+
+    def __post_init__(self) -> None:
+        _require(
+            self.decision in ("agree", "disagree", "none"),
+            f"decision must be agree, disagree or none, got {self.decision!r}",
+        )
+        _require(self.reviewed_at.tzinfo is not None, "the time of a review needs its time zone")

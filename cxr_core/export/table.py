@@ -1,0 +1,204 @@
+"""The worklist as a CSV file: one row an image (RFC 4180, UTF-8 with BOM, CRLF), and back.
+
+In: ranked screenings with their times and reviews, and the thresholds they were judged by. Out: bytes; ``read_csv``
+gives the same TableRows again. Columns:
+
+    file sha256 status refusal_code received_at screened_at rank urgency priority flagged reasons width height view
+    score_<label> flag_<label> threshold_<label>       for each of LABELS; score and flag are empty where refused
+    reviewer_decision reviewer_comment reviewed_at models
+
+Times are ISO 8601 with offset, flags 1 or 0, labels and models are joined by "; ". Text is quoted, numbers are not. A
+text that a spreadsheet would run as a formula gets an apostrophe in front (OWASP, "CSV Injection"), which ``read_csv``
+takes off.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from cxr_core.errors import RecordError
+from cxr_core.records import LABELS, Ranked, Review
+
+_JOIN = "; "
+_FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # the last four: full-width, which Excel takes for = + - @
+_HEAD = (
+    "file", "sha256", "status", "refusal_code", "received_at", "screened_at", "rank", "urgency", "priority", "flagged",
+    "reasons", "width", "height", "view",
+)  # fmt: skip
+_TAIL = ("reviewer_decision", "reviewer_comment", "reviewed_at", "models")
+COLUMNS = (*_HEAD, *(f"{kind}_{label}" for label in LABELS for kind in ("score", "flag", "threshold")), *_TAIL)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a line of the table is made of; ``ranked`` was judged by the thresholds given to ``to_csv``."""
+
+    ranked: Ranked
+    received_at: datetime | None = None
+    screened_at: datetime | None = None
+    review: Review | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LabelCells:
+    """Score, flag and threshold of one label; score and flag are None for a refused image."""
+
+    score: float | None
+    flag: bool | None
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """A line of the table, as its reader gets it."""
+
+    file: str
+    sha256: str
+    status: str
+    refusal_code: str
+    received_at: datetime | None
+    screened_at: datetime | None
+    rank: int
+    urgency: str
+    priority: float
+    flagged: tuple[str, ...]
+    reasons: str
+    width: int | None
+    height: int | None
+    view: str
+    labels: Mapping[str, LabelCells]
+    reviewer_decision: str
+    reviewer_comment: str
+    reviewed_at: datetime | None
+    models: tuple[str, ...]
+
+
+def to_csv(rows: Iterable[Row], thresholds: Mapping[str, float], *, only_flagged: bool = False) -> bytes:
+    """The table in the order given; ``only_flagged`` leaves out rows without a flag (refused ones too)."""
+    missing = [label for label in LABELS if label not in thresholds]
+    if missing:
+        raise RecordError(f"no threshold for {', '.join(missing)}")
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        if row.ranked.assessment.flagged or not only_flagged:
+            writer.writerow([_cell(value) for value in _values(table_row(row, thresholds))])
+    # A file name with bytes that are no UTF-8 holds lone surrogates; it must not cost the whole table.
+    return text.getvalue().encode("utf-8-sig", "backslashreplace")
+
+
+def read_csv(data: bytes) -> tuple[TableRow, ...]:
+    """The rows of a table written by ``to_csv``; RecordError says what does not fit."""
+    try:
+        lines = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
+        header = next(lines, [])
+        if tuple(header) != COLUMNS:
+            raise RecordError(f"the first row must name the {len(COLUMNS)} columns of this table, got {len(header)}")
+        return tuple(_parse(dict(zip(COLUMNS, map(_plain, line), strict=True))) for line in lines)
+    except (ValueError, csv.Error) as exc:
+        raise RecordError(f"not a table of this product: {exc}") from exc
+
+
+def table_row(row: Row, thresholds: Mapping[str, float]) -> TableRow:
+    """The line that ``to_csv`` writes for a row."""
+    screening, assessment, review = row.ranked.screening, row.ranked.assessment, row.review
+    image = screening.image
+    return TableRow(
+        file=screening.file,
+        sha256=screening.sha256,
+        status=screening.status,
+        refusal_code=screening.refusal.code if screening.refusal else "",
+        received_at=row.received_at,
+        screened_at=row.screened_at,
+        rank=row.ranked.rank,
+        urgency=assessment.urgency,
+        priority=assessment.priority,
+        flagged=assessment.flagged,
+        reasons=" ".join(assessment.reasons),
+        width=image.width if image else None,
+        height=image.height if image else None,
+        view=(image.view or "") if image else "",
+        labels={label: _label_cells(row.ranked, label, thresholds[label]) for label in LABELS},
+        reviewer_decision=review.decision if review else "",
+        reviewer_comment=review.comment if review else "",
+        reviewed_at=review.reviewed_at if review else None,
+        models=tuple(f"{ref.name} {ref.version} sha256:{ref.sha256}" for ref in screening.models),
+    )
+
+
+def _label_cells(ranked: Ranked, label: str, threshold: float) -> LabelCells:
+    score = ranked.screening.scores.get(label)
+    return LabelCells(score, None if score is None else label in ranked.assessment.flagged, threshold)
+
+
+def _values(row: TableRow) -> list[Any]:
+    """Cells in the order of COLUMNS."""
+    head = [getattr(row, name) for name in _HEAD]
+    cells = [row.labels[label] for label in LABELS]
+    return [*head, *(v for c in cells for v in (c.score, c.flag, c.threshold)), *(getattr(row, n) for n in _TAIL)]
+
+
+def _cell(value: Any) -> str | int | float:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, int | float):
+        return value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return _neutral(_JOIN.join(value) if isinstance(value, tuple) else str(value))
+
+
+def _neutral(text: str) -> str:
+    """One more apostrophe before a formula, however many are there already, so that ``_plain`` can undo it."""
+    return "'" + text if text.lstrip("'").startswith(_FORMULA) else text
+
+
+def _plain(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(_FORMULA) else cell
+
+
+def _parse(cells: Mapping[str, str]) -> TableRow:
+    values = {name: _READERS.get(name, str)(cells[name]) for name in (*_HEAD, *_TAIL)}
+    return TableRow(**values, labels={label: _parse_label(cells, label) for label in LABELS})
+
+
+def _parse_label(cells: Mapping[str, str], label: str) -> LabelCells:
+    score, flag = cells[f"score_{label}"], cells[f"flag_{label}"]
+    return LabelCells(
+        score=float(score) if score else None,
+        flag=flag == "1" if flag else None,
+        threshold=float(cells[f"threshold_{label}"]),
+    )
+
+
+def _time(text: str) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if text else None
+
+
+def _several(text: str) -> tuple[str, ...]:
+    return tuple(text.split(_JOIN)) if text else ()
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "received_at": _time,
+    "screened_at": _time,
+    "reviewed_at": _time,
+    "rank": int,
+    "priority": float,
+    "width": _whole,
+    "height": _whole,
+    "flagged": _several,
+    "models": _several,
+}

@@ -1,0 +1,77 @@
+"""Records to and from the JSON-line contract of docs/integration.md; the round trip is exact.
+
+In: a Screening, or a Ranked one. Out: plain dicts that ``json.dumps(..., allow_nan=False)`` writes, and back.
+Assessments are consequences of thresholds, so reading a line gives the Screening alone. This module knows no file and
+no database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from cxr_core.errors import RecordError
+from cxr_core.records import (
+    LABELS,
+    Box,
+    Finding,
+    ImageFacts,
+    ModelRef,
+    Notice,
+    Ranked,
+    Screening,
+    Seconds,
+)
+
+
+def to_json(ranked: Ranked) -> dict[str, Any]:
+    """One object of the JSON-lines contract, its keys in the contract's order."""
+    line = screening_to_json(ranked.screening)
+    seconds = line.pop("seconds")
+    assessment = ranked.assessment
+    return line | {
+        "flagged": list(assessment.flagged),
+        "urgency": assessment.urgency,
+        "priority": assessment.priority,
+        "rank": ranked.rank,
+        "reasons": list(assessment.reasons),
+        "seconds": seconds,
+    }
+
+
+def screening_to_json(screening: Screening) -> dict[str, Any]:
+    """What the models said, without any threshold: the contract's object less the assessment's keys."""
+    return {
+        "file": screening.file,
+        "sha256": screening.sha256,
+        "status": screening.status,
+        "refusal": asdict(screening.refusal) if screening.refusal else None,
+        "warnings": [asdict(notice) for notice in screening.warnings],
+        "image": asdict(screening.image) if screening.image else None,
+        "models": [asdict(ref) for ref in screening.models],
+        "scores": {label: screening.scores[label] for label in LABELS if label in screening.scores},
+        "findings": [
+            {"label": item.label, "score": item.score, "box": list(item.box.as_tuple())} for item in screening.findings
+        ],
+        "seconds": asdict(screening.seconds),
+    }
+
+
+def from_json(line: Mapping[str, Any]) -> Screening:
+    """The Screening of a parsed line, with or without its assessment; RecordError names what does not fit."""
+    try:
+        return Screening(
+            file=line["file"],
+            sha256=line["sha256"],
+            status=line["status"],
+            refusal=Notice(**line["refusal"]) if line["refusal"] else None,
+            warnings=tuple(Notice(**item) for item in line["warnings"]),
+            image=ImageFacts(**line["image"]) if line["image"] else None,
+            models=tuple(ModelRef(**item) for item in line["models"]),
+            scores=line["scores"],
+            findings=tuple(Finding(item["label"], item["score"], Box(*item["box"])) for item in line["findings"]),
+            seconds=Seconds(**line["seconds"]),
+        )
+    except (KeyError, TypeError, ValueError) as exc:
+        raise RecordError(f"not a screening: {type(exc).__name__}: {exc}") from exc

@@ -1,0 +1,106 @@
+"""Films as files: the bytes as received, under their SHA-256, written whole or not at all.
+
+    <data_dir>/films/ab/ab12...      the bytes
+    <data_dir>/cache/ab/ab12....kind what can be made again from them (thumbnails)
+
+Files and folders are private to the user who runs the app: a chest film is health data. This module knows no database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from cxr_core.errors import StoreError
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_KIND = re.compile(r"[a-z0-9][a-z0-9_.-]{0,40}")
+
+
+class Films:
+    """The film folder of one data folder; safe for threads and for several processes."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._films = data_dir / "films"
+        self._cache = data_dir / "cache"
+        try:
+            for folder in (data_dir, self._films, self._cache):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as exc:
+            raise StoreError(f"the data folder cannot be used ({exc.strerror}); set CXR_DATA_DIR to another") from exc
+
+    def add(self, data: bytes) -> str:
+        """Keep the bytes; returns their SHA-256. The same bytes again change nothing."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        path = self._path(self._films, sha256)
+        try:
+            if not (path.exists() and path.stat().st_size == len(data)):
+                path.parent.mkdir(mode=0o700, exist_ok=True)
+                _write_whole(path, data)
+        except OSError as exc:
+            raise StoreError(f"a film could not be kept ({exc.strerror}); free space in the data folder") from exc
+        return sha256
+
+    def get(self, sha256: str) -> bytes:
+        """The bytes; StoreError if they are not kept or no longer what they were."""
+        try:
+            data = self._path(self._films, sha256).read_bytes()
+        except FileNotFoundError as exc:
+            raise StoreError("this film is not in the data folder; send it again") from exc
+        except OSError as exc:
+            raise StoreError(f"a film could not be read ({exc.strerror})") from exc
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise StoreError("this film was damaged in the data folder; remove it and send it again")
+        return data
+
+    def has(self, sha256: str) -> bool:
+        """Whether a film of that hash is kept."""
+        return self._path(self._films, sha256).exists()
+
+    def cache_path(self, sha256: str, kind: str) -> Path:
+        """Where a derived file of ``kind`` ("thumb.png") belongs; its folder exists, the file perhaps not."""
+        if not _KIND.fullmatch(kind):
+            raise StoreError(f"a kind of derived file is a short name such as thumb.png, got {kind!r}")
+        path = self._path(self._cache, sha256)
+        try:
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+        except OSError as exc:
+            raise StoreError(f"the data folder cannot be written ({exc.strerror})") from exc
+        return path.with_name(f"{sha256}.{kind}")
+
+    def remove(self, sha256: str) -> None:
+        """Forget the bytes and all that was made from them; no error if there are none."""
+        try:
+            self._path(self._films, sha256).unlink(missing_ok=True)
+            for derived in self._path(self._cache, sha256).parent.glob(f"{sha256}.*"):
+                derived.unlink(missing_ok=True)
+        except OSError as exc:
+            raise StoreError(f"a film could not be removed ({exc.strerror})") from exc
+
+    @staticmethod
+    def _path(root: Path, sha256: str) -> Path:
+        if not _SHA256.fullmatch(sha256):
+            raise StoreError("a film is named by its SHA-256: 64 hexadecimal digits in lower case")
+        return root / sha256[:2] / sha256
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """A reader sees the old file or the whole new one, also after a power cut: temp file, fsync, rename, fsync."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")  # mkstemp's mode is 0600
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

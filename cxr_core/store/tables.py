@@ -1,0 +1,99 @@
+"""The tables, as typed SQLAlchemy models; every constraint is named so that a migration can address it.
+
+    images       one row an image, in order of arrival; ``key`` is its content hash (see ``key_of``)
+    screenings   what one set of models said of one image; another set of models adds a row, none is overwritten by it
+    reviews      what a person said of one image
+    settings     what the site chose, a JSON value a name
+
+Nothing here is specific to SQLite.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import DateTime, Dialect, ForeignKey, MetaData, String, Text, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.types import TypeDecorator
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An instant: stored as UTC without a zone (SQLite has none), given back with it."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002, RUF100
+        """To UTC; a time without its zone is a programming error and raises ValueError."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError("a stored time needs its time zone")
+        return value.astimezone(UTC).replace(tzinfo=None) if value else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002, RUF100
+        """From the database, as UTC."""
+        return value.replace(tzinfo=UTC) if value else None
+
+
+class Base(DeclarativeBase):
+    """Registry of the tables."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: UtcTime}
+
+
+class ScreeningRow(Base):
+    """One screening; ``payload`` is its JSON (cxr_core.serial), the other columns are for queries."""
+
+    __tablename__ = "screenings"
+    __table_args__ = (UniqueConstraint("image_id", "models_key"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"))
+    models_key: Mapped[str] = mapped_column(String(64))
+    status: Mapped[str] = mapped_column(String(16))
+    payload: Mapped[str] = mapped_column(Text)
+    screened_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class ReviewRow(Base):
+    """One decision an image."""
+
+    __tablename__ = "reviews"
+
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"), primary_key=True)
+    decision: Mapped[str] = mapped_column(String(16))
+    comment: Mapped[str] = mapped_column(Text)
+    reviewed_at: Mapped[datetime]
+
+
+class ImageRow(Base):
+    """One image as it came in; ``id`` rises in order of arrival."""
+
+    __tablename__ = "images"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(80), unique=True)
+    received_at: Mapped[datetime] = mapped_column(index=True)
+    synthetic: Mapped[bool]
+    screenings: Mapped[list[ScreeningRow]] = relationship(
+        cascade="all, delete-orphan", passive_deletes=True, order_by=(ScreeningRow.screened_at, ScreeningRow.id)
+    )
+    review: Mapped[ReviewRow | None] = relationship(cascade="all, delete-orphan", passive_deletes=True)
+
+
+class SettingRow(Base):
+    """One choice of the site."""
+
+    __tablename__ = "settings"
+
+    name: Mapped[str] = mapped_column(String(120), primary_key=True)
+    value: Mapped[str] = mapped_column(Text)
+    changed_at: Mapped[datetime]

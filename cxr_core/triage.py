@@ -1,0 +1,101 @@
+"""What the thresholds make of a screening: flags, a lane, a priority, the reasons, and the order of the queue.
+
+In: screenings, the operating point and the urgency of each label. Out: assessments and ranks. Pure functions: no
+model, no database, no clock, so a slider re-flags thousands of studies at once.
+
+A label's *standing* puts scores of labels with different thresholds on one scale: 0.5 at the threshold, 0 at score 0,
+1 at score 1, a straight line on either side. A study's *lane* is the most urgent of: the lane of each flagged label;
+"check" for a doubtful reading or a refused image; "routine". Within its lane it is placed by the highest standing
+among the labels at least as urgent as the lane. So a study whose score rises never moves to a lesser lane, nor down in
+its own, and nothing but the site's own thresholds takes a flag away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from cxr_core.errors import RecordError
+from cxr_core.records import URGENCIES, Assessment, Ranked, Screening, Urgency
+
+_SPAN = 0.99  # of a lane's quarter of [0, 1]; the rest keeps a gap, so that no two lanes share a priority
+
+
+def assess(screening: Screening, thresholds: Mapping[str, float], urgencies: Mapping[str, Urgency]) -> Assessment:
+    """Flags, lane, priority and reasons of one screening; RecordError if a scored label has no threshold or urgency."""
+    _check(screening, thresholds, urgencies)
+    standings = {label: _standing(score, thresholds[label]) for label, score in screening.scores.items()}
+    flagged = tuple(
+        sorted(
+            (label for label, score in screening.scores.items() if score >= thresholds[label]),
+            key=lambda label: (URGENCIES.index(urgencies[label]), -standings[label]),
+        )
+    )
+    lane = _lane(screening, [urgencies[label] for label in flagged])
+    return Assessment(
+        flagged=flagged,
+        urgency=lane,
+        priority=_priority(lane, standings, urgencies),
+        reasons=_reasons(screening, flagged, standings, thresholds),
+    )
+
+
+def rank(
+    screenings: Iterable[Screening], thresholds: Mapping[str, float], urgencies: Mapping[str, Urgency]
+) -> tuple[Ranked, ...]:
+    """The queue, rank 1 first: by lane, then priority; equals keep the given order: longest waiting first."""
+    assessed = [(screening, assess(screening, thresholds, urgencies)) for screening in screenings]
+    assessed.sort(key=lambda pair: (URGENCIES.index(pair[1].urgency), -pair[1].priority))
+    return tuple(Ranked(screening, assessment, place) for place, (screening, assessment) in enumerate(assessed, 1))
+
+
+def _check(screening: Screening, thresholds: Mapping[str, float], urgencies: Mapping[str, Urgency]) -> None:
+    missing = [label for label in screening.scores if label not in thresholds or label not in urgencies]
+    if missing:
+        raise RecordError(f"no threshold or urgency for {', '.join(missing)}; give one for every scored label")
+    wrong = {label: thresholds[label] for label in screening.scores if not 0.0 <= thresholds[label] <= 1.0}
+    if wrong:
+        raise RecordError(f"thresholds must lie in [0, 1], got {wrong}")
+
+
+def _standing(score: float, threshold: float) -> float:
+    if score < threshold:
+        return 0.5 * (score / threshold)
+    return 0.5 + 0.5 * ((score - threshold) / (1.0 - threshold)) if threshold < 1.0 else 1.0
+
+
+def _lane(screening: Screening, flagged: list[Urgency]) -> Urgency:
+    lanes: list[Urgency] = ["routine", *flagged]
+    if screening.status == "refused" or screening.warnings:
+        lanes.append("check")
+    return min(lanes, key=URGENCIES.index)
+
+
+def _priority(lane: Urgency, standings: Mapping[str, float], urgencies: Mapping[str, Urgency]) -> float:
+    place = URGENCIES.index(lane)
+    counted = (value for label, value in standings.items() if URGENCIES.index(urgencies[label]) <= place)
+    quarter = len(URGENCIES) - 1 - place
+    return (quarter + _SPAN * max(counted, default=0.0)) / len(URGENCIES)
+
+
+def _reasons(
+    screening: Screening, flagged: tuple[str, ...], standings: Mapping[str, float], thresholds: Mapping[str, float]
+) -> tuple[str, ...]:
+    """Why the study stands where it stands, most telling first; never a conclusion such as "normal"."""
+    if screening.refusal is not None:
+        return (f"Not screened: {screening.refusal.message}",)
+    said = [_compared(label, screening.scores[label], thresholds[label]) for label in flagged]
+    said += [f"Doubtful reading: {notice.message}" for notice in screening.warnings]
+    if not said:
+        nearest = max(standings, key=standings.__getitem__)
+        told = _compared(nearest, screening.scores[nearest], thresholds[nearest])
+        said = [f"No score reaches its threshold. Nearest: {told}"]
+    return tuple(said)
+
+
+def _compared(label: str, score: float, threshold: float) -> str:
+    """One sentence; as many decimals as it takes to show on which side the score lies."""
+    places = 2
+    while places < 6 and score != threshold and f"{score:.{places}f}" == f"{threshold:.{places}f}":
+        places += 1
+    side = "above" if score > threshold else "at" if score == threshold else "below"
+    return f"{label}: model score {score:.{places}f}, {side} your threshold {threshold:.{places}f}."

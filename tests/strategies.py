@@ -1,0 +1,64 @@
+"""Hypothesis strategies for records, shared by the property tests."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+from hypothesis import strategies as st
+
+from cxr_core.records import (
+    LABELS,
+    Box,
+    Finding,
+    ImageFacts,
+    ModelRef,
+    Notice,
+    Review,
+    Screening,
+    Seconds,
+)
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)  # lone surrogates cannot be UTF-8
+# Characters that a spreadsheet, a CSV reader or an escape could take amiss.
+NASTY = st.text(st.sampled_from("'=+-@\t\r\n\",;0\uff1d\0 a"), max_size=8) | TEXT
+UNIT = st.floats(0.0, 1.0, allow_nan=False)
+HEX = st.binary(min_size=32, max_size=32).map(bytes.hex)
+ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+TIMES = st.datetimes(datetime(2000, 1, 2), datetime(2100, 1, 1), timezones=ZONES | st.just(UTC))  # noqa: DTZ001, RUF100
+NOTICES = st.builds(Notice, TEXT, TEXT)
+SECONDS = st.builds(Seconds, *[st.floats(0, 1e4)] * 3)
+MODELS = st.lists(
+    st.builds(ModelRef, st.sampled_from(["covid_ssd", "nih_ssd", "other"]), st.just("1.2"), HEX), max_size=3
+)
+FACTS = st.builds(
+    ImageFacts,
+    st.integers(1, 20_000),
+    st.integers(1, 20_000),
+    st.sampled_from(["PA", "AP", None]),
+    st.sampled_from(["dicom", "png", "jpeg"]),
+)
+REVIEWS = st.builds(Review, st.sampled_from(["agree", "disagree", "none"]), NASTY, TIMES)
+
+
+@st.composite
+def boxes(draw) -> Box:
+    x, y = draw(st.floats(0, 1e4)), draw(st.floats(0, 1e4))
+    return Box(x, y, x + draw(st.floats(0.01, 1e4)), y + draw(st.floats(0.01, 1e4)))
+
+
+FINDINGS = st.builds(Finding, st.sampled_from(LABELS), UNIT, boxes())
+SCORES = st.fixed_dictionaries(dict.fromkeys(LABELS, UNIT))
+
+
+@st.composite
+def screenings(draw, *, file=NASTY) -> Screening:
+    """A screened or a refused image."""
+    common = {
+        "file": draw(file),
+        "sha256": draw(HEX),
+        "warnings": tuple(draw(st.lists(NOTICES, max_size=2))),
+        "models": tuple(draw(MODELS)),
+        "seconds": draw(SECONDS),
+    }
+    if draw(st.booleans()):
+        return Screening(status="refused", refusal=draw(NOTICES), image=draw(st.none() | FACTS), **common)
+    findings = tuple(draw(st.lists(FINDINGS, max_size=3)))
+    return Screening(status="screened", image=draw(FACTS), scores=draw(SCORES), findings=findings, **common)

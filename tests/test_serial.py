@@ -1,0 +1,48 @@
+"""The JSON-line contract: its keys, and that nothing is lost on the way there and back."""
+
+import json
+
+import pytest
+from hypothesis import given
+
+from cxr_core.errors import RecordError
+from cxr_core.records import LABELS
+from cxr_core.serial import from_json, screening_to_json, to_json
+from cxr_core.triage import rank
+from tests.strategies import screenings
+
+HALF = dict.fromkeys(LABELS, 0.5)
+SOON = dict.fromkeys(LABELS, "soon")
+KEYS = [
+    "file", "sha256", "status", "refusal", "warnings", "image", "models", "scores", "findings", "flagged", "urgency",
+    "priority", "rank", "reasons", "seconds",
+]  # fmt: skip
+
+
+@given(screenings())
+def test_a_line_read_back_is_the_same_screening(screening):
+    (ranked,) = rank([screening], HALF, SOON)
+    line = json.loads(json.dumps(to_json(ranked), allow_nan=False))
+    assert from_json(line) == screening
+    assert from_json(json.loads(json.dumps(screening_to_json(screening)))) == screening
+
+
+@given(screenings())
+def test_a_line_has_exactly_the_keys_of_the_contract(screening):
+    (ranked,) = rank([screening], HALF, SOON)
+    line = to_json(ranked)
+    assert list(line) == KEYS
+    assert list(line["seconds"]) == ["read", "prepare", "detect"]
+    assert list(line["scores"]) == (list(LABELS) if screening.status == "screened" else [])
+    assert line["image"] is None or list(line["image"]) == ["width", "height", "view", "source"]
+    assert all(list(item) == ["label", "score", "box"] and len(item["box"]) == 4 for item in line["findings"])
+    assert all(list(item) == ["name", "version", "sha256"] for item in line["models"])
+    assert (line["rank"], line["urgency"]) == (1, ranked.assessment.urgency)
+
+
+@given(screenings())
+def test_a_line_without_one_of_its_keys_is_no_screening(screening):
+    line = screening_to_json(screening)
+    for key in line:
+        with pytest.raises(RecordError):
+            from_json({name: value for name, value in line.items() if name != key})
