@@ -1,0 +1,64 @@
+"""Bytes -> Radiograph. In: a file's bytes and its name. Out: a Radiograph, or a Refusal that says why not.
+
+The reader is chosen by the bytes themselves, never by the file's name: hospital exports often have no extension or the
+wrong one. This stage does not know whether the film shows a chest, and nothing of models.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from cxr_core.errors import EmptyFile, NotAnImage
+from cxr_core.read.dicom import looks_like_dicom, read_dicom
+from cxr_core.read.picture import JPEG_SIGNATURE, PNG_SIGNATURE, read_jpeg, read_png
+from cxr_core.records import Radiograph
+from cxr_core.settings import Settings
+
+__all__ = ["READERS", "digest", "read"]
+
+Reader = Callable[[bytes, str, str, Settings], Radiograph]
+Test = Callable[[bytes], bool]
+
+READERS: Mapping[str, tuple[Test, Reader]] = MappingProxyType(
+    {
+        "png": (lambda data: data.startswith(PNG_SIGNATURE), read_png),
+        "jpeg": (lambda data: data.startswith(JPEG_SIGNATURE), read_jpeg),
+        "dicom": (looks_like_dicom, read_dicom),
+    }
+)
+"""Format -> (does the file begin like it, its reader); asked in this order."""
+
+_OTHERS: Mapping[bytes, str] = MappingProxyType(
+    {
+        b"%PDF": "a PDF document",
+        b"GIF8": "a GIF picture",
+        b"II*\0": "a TIFF picture",
+        b"MM\0*": "a TIFF picture",
+        b"BM": "a BMP picture",
+        b"PK\x03\x04": "a zip archive",
+        b"PK\x05\x06": "an empty zip archive",
+        b"\x1f\x8b": "a gzip archive",
+        b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+        b"Rar!": "a RAR archive",
+        b"\0\0\0\x0cjP  ": "a JPEG 2000 picture",
+        b"\xff\x4f\xff\x51": "a JPEG 2000 picture",
+    }
+)
+
+
+def read(data: bytes, name: str, settings: Settings) -> Radiograph:
+    """The film in ``data``; raises Refusal with a stable code. ``name`` is only carried along."""
+    if not data:
+        raise EmptyFile("The file is empty (0 bytes). Copy or export it again from its source.")
+    for belongs, reader in READERS.values():
+        if belongs(data):
+            return reader(data, name, digest(data), settings)
+    found = next((kind for start, kind in _OTHERS.items() if data.startswith(start)), "not a picture in a known format")
+    raise NotAnImage(f"The file is {found}. Send the film as DICOM, PNG or JPEG; its name and extension do not matter.")
+
+
+def digest(data: bytes) -> str:
+    """Hex SHA-256 of the bytes as received."""
+    return hashlib.sha256(data).hexdigest()

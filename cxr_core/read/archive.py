@@ -1,0 +1,152 @@
+"""A zip archive -> its members as input files, each unpacked only when it is loaded.
+
+A member that must not be unpacked becomes an input file that refuses when loaded; the others go on. Bounds: bytes of a
+member, bytes of all members together, number of members, ratio of unpacked to packed. Nothing is written to disk, so
+a climbing path could do no harm here; it is refused because such an archive is not one that a hospital made.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import BinaryIO
+
+from cxr_core.errors import DamagedImage, EmptyFile, NotAnImage, Refusal, TooLarge, UnsafeArchive
+from cxr_core.read.quiet import contain
+from cxr_core.settings import Settings
+
+ZIP_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
+
+_ARCHIVES = (
+    *ZIP_SIGNATURES,
+    b"\x1f\x8b",
+    b"BZh",
+    b"\xfd7zXZ\0",
+    b"7z\xbc\xaf\x27\x1c",
+    b"Rar!\x1a",
+    b"\x28\xb5\x2f\xfd",
+)
+_ENCRYPTED = 0x1
+# Deflate reaches at most 1032:1, on empty data. Films reach 2 to 5, mostly black ones perhaps 50.
+_MAX_RATIO = 200
+_RATIO_MATTERS = 10_000_000
+_OFFICE = ("[Content_Types].xml", "META-INF/MANIFEST.MF", "mimetype")
+_BROKEN = "The archive is damaged or cut short, or this member of it is. Make the archive again from the originals."
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """One input before reading: the name shown to people, and its bytes on demand. ``load`` raises Refusal."""
+
+    name: str
+    load: Callable[[], bytes]
+
+
+def refused(name: str, refusal: Refusal) -> InputFile:
+    """An input file that refuses when loaded."""
+
+    def load() -> bytes:
+        raise refusal.with_traceback(None)
+
+    return InputFile(name, load)
+
+
+def is_noise(path: str) -> bool:
+    """Files that no one meant to send: hidden ones, system leftovers, DICOM directories."""
+    parts = PurePosixPath(path.replace("\\", "/")).parts
+    hidden = any(part.startswith(".") and part not in (".", "..") for part in parts)
+    leaf = parts[-1].lower() if parts else ""
+    return hidden or "__MACOSX" in parts or leaf in ("thumbs.db", "desktop.ini", "dicomdir")
+
+
+def members(stream: BinaryIO, name: str, settings: Settings) -> Iterator[InputFile]:
+    """The members of the zip archive in ``stream``, in the archive's order; noise is passed over."""
+    try:
+        archive = contain(lambda: zipfile.ZipFile(stream), _BROKEN)
+    except Refusal as refusal:
+        yield refused(name, refusal)
+        return
+    files = [info for info in archive.infolist() if not info.is_dir() and not is_noise(info.filename)]
+    if any(info.filename in _OFFICE for info in archive.infolist()):
+        yield refused(name, NotAnImage("The file is a document or a program, not an archive of films. Send the films."))
+        return
+    if not files:
+        yield refused(name, EmptyFile("The archive holds no files. Make it again with the films in it."))
+        return
+    unpacked = 0
+    for info in files[: settings.max_files]:
+        unpacked += info.file_size
+        yield _member(archive, info, f"{name}/{safe_name(info.filename)}", unpacked, settings)
+    if len(files) > settings.max_files:
+        yield refused(name, _too_many(len(files), settings))
+
+
+def safe_name(path: str) -> str:
+    """A member's path without climbing parts, drive letters or control characters, to be shown."""
+    plain = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", "", path).replace("\\", "/")
+    parts = [part for part in re.sub(r"^[A-Za-z]:", "", plain).split("/") if part not in ("", ".", "..")]
+    return "/".join(parts) or "unnamed"
+
+
+def _too_many(count: int, settings: Settings) -> Refusal:
+    return UnsafeArchive(
+        f"The archive holds {count} files; the first {settings.max_files} were taken and the rest refused. "
+        "Send the rest in another archive, or raise CXR_MAX_FILES."
+    )
+
+
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, unpacked: int, settings: Settings) -> InputFile:
+    danger = _danger(info)
+    if danger:
+        return refused(name, UnsafeArchive(f"The member {danger}, so it was not unpacked. Send the film itself."))
+    if info.file_size > settings.max_file_mb * 1_000_000:
+        return refused(name, too_large(settings))
+    if unpacked > settings.max_upload_mb * 1_000_000:
+        return refused(
+            name,
+            UnsafeArchive(
+                f"The archive unpacks to more than {settings.max_upload_mb} MB; this member lies beyond that. "
+                "Send it in another archive, or raise CXR_MAX_UPLOAD_MB."
+            ),
+        )
+    return InputFile(name, lambda: _unpack(archive, info))
+
+
+def _danger(info: zipfile.ZipInfo) -> str | None:
+    """Why a member must not be unpacked, judged by its directory entry alone."""
+    path = info.orig_filename.replace("\\", "/")
+    if path.startswith("/") or re.match(r"^[A-Za-z]:", path) or ".." in path.split("/") or "\0" in path:
+        return "has a path that leads out of the archive"
+    if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):
+        return "is a link or a device"
+    if info.flag_bits & _ENCRYPTED:
+        return "is encrypted"
+    if info.file_size > _RATIO_MATTERS and info.file_size > _MAX_RATIO * max(info.compress_size, 1):
+        return "unpacks to far more than a film could (a bomb)"
+    return None
+
+
+def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """A member's bytes, never more than its entry declares; a mismatch or a nested archive is refused."""
+
+    def work() -> bytes:
+        with archive.open(info) as member:
+            return member.read(info.file_size + 1)
+
+    data = contain(work, _BROKEN)
+    if len(data) != info.file_size:
+        raise DamagedImage(_BROKEN)
+    if data.startswith(_ARCHIVES) or data[257:262] == b"ustar":
+        raise UnsafeArchive("The member is itself an archive. Unpack it first, then send its films.")
+    return data
+
+
+def too_large(settings: Settings) -> TooLarge:
+    """The refusal of a file above the limit."""
+    return TooLarge(
+        f"The file is larger than {settings.max_file_mb} MB. Send the film alone, or raise CXR_MAX_FILE_MB."
+    )

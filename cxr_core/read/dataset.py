@@ -1,0 +1,247 @@
+"""DICOM bytes -> the few attributes that reading a film needs, checked; no pixel is decoded here.
+
+Only the tags in _TAGS are parsed: a name or an identifier that is never read cannot leak. Sources: PS3.10 (file format),
+PS3.3 C.7.6.3 (image pixel), C.8.11 (digital X-ray), PS3.6 (registry of UIDs).
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import pydicom
+from pydicom.dataset import Dataset
+from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from cxr_core.errors import DamagedImage, NoPixels, NotARadiograph, TooLarge, UnsupportedEncoding
+from cxr_core.read.grey import Depth, check_size
+from cxr_core.read.quiet import contain
+from cxr_core.settings import Settings
+
+BROKEN = "The DICOM file is damaged or cut short. Send or export it again from its source."
+
+_PREAMBLE = 128
+_DEFLATED = b"1.2.840.10008.1.2.1.99"
+_TAGS = (
+    "SOPClassUID", "Modality", "ViewPosition", "PresentationIntentType",
+    "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames", "Rows", "Columns",
+    "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelPaddingValue", "PixelPaddingRangeLimit",
+    "PresentationLUTShape", "RescaleSlope", "RescaleIntercept", "ModalityLUTSequence",
+    "WindowCenter", "WindowWidth", "VOILUTFunction", "VOILUTSequence",
+    "RedPaletteColorLookupTableDescriptor", "GreenPaletteColorLookupTableDescriptor",
+    "BluePaletteColorLookupTableDescriptor", "RedPaletteColorLookupTableData",
+    "GreenPaletteColorLookupTableData", "BluePaletteColorLookupTableData",
+    "ExtendedOffsetTable", "ExtendedOffsetTableLengths", "PixelData", "FloatPixelData", "DoubleFloatPixelData",
+)  # fmt: skip
+
+_FILM_CLASSES = frozenset((
+    "1.2.840.10008.5.1.4.1.1.1",  # Computed Radiography
+    "1.2.840.10008.5.1.4.1.1.1.1",  # Digital X-Ray, for presentation
+    "1.2.840.10008.5.1.4.1.1.1.1.1",  # Digital X-Ray, for processing
+    "1.2.840.10008.5.1.4.1.1.12.2",  # X-Ray Radiofluoroscopic: some rooms store their chest films so
+    "1.2.840.10008.5.1.4.1.1.7",  # Secondary Capture, and its multi-frame kinds
+    "1.2.840.10008.5.1.4.1.1.7.2",
+    "1.2.840.10008.5.1.4.1.1.7.3",
+    "1.2.840.10008.5.1.4.1.1.7.4",
+))  # fmt: skip
+# PS3.3 C.7.3.1.1.1: the terms that certainly mean another kind of picture. Free text outside this list is let through
+# where the SOP class is a film's, because real archives hold many home-made terms.
+_OTHER_MODALITIES = frozenset(
+    [
+        "CT",
+        "MR",
+        "US",
+        "PT",
+        "NM",
+        "MG",
+        "XA",
+        "ECG",
+        "ES",
+        "GM",
+        "XC",
+        "OP",
+        "OPT",
+        "SM",
+        "IO",
+        "PX",
+        "BMD",
+        "BI",
+        "DG",
+        "TG",
+        "LS",
+        "HD",
+        "EPS",
+        "IVUS",
+        "IVOCT",
+        "AR",
+        "KER",
+        "LEN",
+        "VA",
+        "OCT",
+        "OPM",
+        "RTIMAGE",
+        "RTDOSE",
+        "RTSTRUCT",
+        "RTPLAN",
+        "REG",
+        "SEG",
+        "SR",
+        "PR",
+        "KO",
+        "DOC",
+        "AU",
+        "SMR",
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the pixel data is laid out (PS3.3 C.7.6.3), checked for plausibility; ``shift`` is what lies below the bits."""
+
+    width: int
+    height: int
+    frames: int
+    samples: int
+    allocated: int
+    depth: Depth
+    shift: int
+    photometric: str
+    syntax: UID
+
+
+def looks_like_dicom(data: bytes) -> bool:
+    """A preamble and DICM, or, for files that lost them, a first element of group 2 or 8 in either byte order."""
+    if data[_PREAMBLE : _PREAMBLE + 4] == b"DICM" or data[:4] == b"DICM":
+        return True
+    little, big = data[:2] in (b"\x02\0", b"\x08\0"), data[:2] in (b"\0\x02", b"\0\x08")
+    if len(data) < 12 or not (little or big):
+        return False
+    explicit = data[4:6].isalpha() and data[4:6].isupper()
+    return explicit or (little and int.from_bytes(data[4:8], "little") < 1024)
+
+
+def parse(data: bytes, settings: Settings) -> Dataset:
+    """The dataset with the tags above and a transfer syntax; DamagedImage where it cannot be followed."""
+    if data[:4] == b"DICM":
+        data = bytes(_PREAMBLE) + data
+    limit = settings.max_file_mb * 1_000_000
+    return contain(lambda: _parse(_inflated(data, limit)), BROKEN)
+
+
+def _parse(data: bytes) -> Dataset:
+    dataset = pydicom.dcmread(BytesIO(data), force=True, specific_tags=list(_TAGS))
+    if not dataset.file_meta.get("TransferSyntaxUID"):
+        implicit, little = dataset.original_encoding
+        explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+        dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
+    return dataset
+
+
+def _inflated(data: bytes, limit: int) -> bytes:
+    """A deflated dataset (PS3.5 A.5) unpacked, at most ``limit`` bytes, and without its header; else ``data`` itself."""
+    length = int.from_bytes(data[140:144], "little") if data[132:138] == b"\x02\0\0\0UL" else 0
+    start = 144 + length
+    if _DEFLATED not in data[144:start]:
+        return data
+    unpacked = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data[start:], limit + 1)
+    if len(unpacked) > limit:
+        raise TooLarge(
+            f"The deflated DICOM file unpacks to more than {limit // 1_000_000} MB. "
+            "Send it uncompressed, or raise CXR_MAX_FILE_MB."
+        )
+    return unpacked
+
+
+def number(dataset: Dataset, keyword: str) -> float | None:
+    """The first value of a numeric attribute; None where it is absent, empty, text or not finite."""
+    values = numbers(dataset, keyword)
+    return values[0] if values else None
+
+
+def numbers(dataset: Dataset, keyword: str) -> tuple[float, ...]:
+    """All values of a numeric attribute; () where any of them is no finite number."""
+
+    def convert() -> tuple[float, ...]:
+        value: Any = dataset.get(keyword)
+        if value is None or value == "":
+            return ()
+        items = value if isinstance(value, list | tuple) or hasattr(value, "__iter__") else (value,)
+        found = tuple(float(item) for item in items)
+        return found if all(math.isfinite(item) for item in found) else ()
+
+    try:
+        return contain(convert, BROKEN)
+    except DamagedImage:
+        return ()
+
+
+def word(dataset: Dataset, keyword: str) -> str:
+    """The first value of a code string in capitals; "" where it is absent or unreadable."""
+
+    def convert() -> str:
+        value: Any = dataset.get(keyword)
+        first = value if isinstance(value, str) or not value else value[0]
+        return str(first or "").strip(" \0").upper()
+
+    try:
+        return contain(convert, BROKEN)
+    except DamagedImage:
+        return ""
+
+
+def check_kind(dataset: Dataset) -> None:
+    """NoPixels for an object without an image, NotARadiograph for one of another kind than an X-ray film."""
+    if not contain(lambda: bool(dataset.get("PixelData")), BROKEN):
+        if contain(lambda: any(key in dataset for key in ("FloatPixelData", "DoubleFloatPixelData")), BROKEN):
+            raise UnsupportedEncoding(
+                "The DICOM file holds fractional pixel values, which no X-ray film has. Send the film itself."
+            )
+        raise NoPixels("The DICOM file holds no image (a report, a mark-up or a header only). Send the film itself.")
+    modality, uid = word(dataset, "Modality"), UID(word(dataset, "SOPClassUID"))
+    if modality in _OTHER_MODALITIES:
+        raise NotARadiograph(f"The DICOM file is of modality {modality}, not an X-ray film. Send CR or DX images.")
+    if uid and uid not in _FILM_CLASSES and uid.name != uid:
+        raise NotARadiograph(f"The DICOM object is a {uid.name}, not an X-ray film. Send CR or DX images.")
+
+
+def layout_of(dataset: Dataset, settings: Settings) -> Layout:
+    """The pixel layout; DamagedImage where it contradicts itself, TooLarge or TooSmall by Rows and Columns."""
+
+    def whole(keyword: str, default: int | None = None) -> int:
+        value = number(dataset, keyword)
+        if value is None and default is None:
+            raise DamagedImage(f"The DICOM file lacks {keyword}, so its pixels cannot be laid out. {BROKEN}")
+        return int(default if value is None else value)  # type: ignore[arg-type]
+
+    width, height = whole("Columns"), whole("Rows")
+    check_size(width, height, settings)
+    allocated = whole("BitsAllocated", 16)
+    bits = whole("BitsStored", allocated)
+    high = whole("HighBit", bits - 1)
+    if allocated not in (8, 16):
+        raise UnsupportedEncoding(
+            f"The DICOM file allocates {allocated} bits a pixel; films have 8 or 16. Send the film itself."
+        )
+    if not 1 <= bits <= allocated or not bits - 1 <= high < allocated:
+        # A contradiction (BitsStored 12, HighBit 7) is common and harmless: the bits then lie at the bottom.
+        bits = bits if 1 <= bits <= allocated else allocated
+        high = bits - 1
+    syntax = UID(str(dataset.file_meta.TransferSyntaxUID))
+    samples = whole("SamplesPerPixel", 1)
+    photometric = word(dataset, "PhotometricInterpretation") or "MONOCHROME2"
+    depth = Depth(bits, whole("PixelRepresentation", 0) == 1)
+    return Layout(
+        width,
+        height,
+        max(1, whole("NumberOfFrames", 1)),
+        samples,
+        allocated,
+        depth,
+        high - bits + 1,
+        photometric,
+        syntax,
+    )

@@ -1,0 +1,98 @@
+"""Pixel data of one checked DICOM dataset -> its first frame as stored whole numbers.
+
+Each transfer syntax has one decoder, the strictest at hand: a lenient one would fill what a cut file lacks with grey.
+The stream's own header is compared with Rows and Columns before it is decoded. This module knows nothing of greys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import numpy as np
+from pydicom import uid
+from pydicom.dataset import Dataset
+from pydicom.encaps import get_frame
+from pydicom.pixels import apply_color_lut, get_decoder
+from pydicom.uid import UID
+
+from cxr_core.errors import DamagedImage, UnsupportedEncoding
+from cxr_core.read.codestream import Frame, jpeg2000_frame, jpeg_frame
+from cxr_core.read.dataset import BROKEN, Layout
+from cxr_core.read.grey import Depth, Stored
+from cxr_core.read.quiet import contain
+
+Header = Callable[[bytes], Frame | None]
+
+_JPEG_12 = "pylibjpeg-libjpeg"
+_JPEG_DCT = (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit)
+# Transfer syntax -> (pydicom's name of the decoder, header of its stream)
+DECODERS: Mapping[UID, tuple[str, Header | None]] = MappingProxyType(
+    {
+        uid.JPEGBaseline8Bit: ("pillow", jpeg_frame),
+        uid.JPEGExtended12Bit: ("pillow", jpeg_frame),
+        uid.JPEGLossless: ("gdcm", jpeg_frame),
+        uid.JPEGLosslessSV1: ("gdcm", jpeg_frame),
+        uid.JPEGLSLossless: ("pyjpegls", jpeg_frame),
+        uid.JPEGLSNearLossless: ("pyjpegls", jpeg_frame),
+        uid.JPEG2000Lossless: ("pylibjpeg", jpeg2000_frame),
+        uid.JPEG2000: ("pylibjpeg", jpeg2000_frame),
+        uid.HTJ2KLossless: ("pylibjpeg", jpeg2000_frame),
+        uid.HTJ2KLosslessRPCL: ("pylibjpeg", jpeg2000_frame),
+        uid.HTJ2K: ("pylibjpeg", jpeg2000_frame),
+        uid.RLELossless: ("pylibjpeg", None),
+    }
+)
+_NATIVE = (uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian)
+
+
+def first_frame(dataset: Dataset, layout: Layout) -> tuple[Stored, Depth]:
+    """The first frame, (H, W) stored numbers or (H, W, 3) RGB, and how many bits they use."""
+    if layout.syntax in _NATIVE:
+        stored, depth = _native(dataset, layout), layout.depth
+    elif layout.syntax in DECODERS:
+        stored, depth = _encapsulated(dataset, layout)
+    else:
+        raise UnsupportedEncoding(_no_decoder(layout.syntax))
+    shape = (layout.height, layout.width)
+    if stored.shape not in (shape, (*shape, 3)):
+        raise DamagedImage(BROKEN)
+    if layout.photometric == "PALETTE COLOR" and stored.ndim == 2:
+        stored = contain(lambda: apply_color_lut(stored, dataset), BROKEN)
+        return stored, Depth(8 * stored.dtype.itemsize)
+    return stored, depth
+
+
+def _native(dataset: Dataset, layout: Layout) -> Stored:
+    """Uncompressed pixels; bits above and below the stored ones (old overlays lie there) are removed."""
+    decoder = get_decoder(layout.syntax)
+    stored = contain(lambda: decoder.as_array(dataset, index=0, view_only=True, correct_unused_bits=False)[0], BROKEN)
+    above = layout.allocated - layout.depth.bits - layout.shift
+    if above or layout.shift:
+        stored = np.right_shift(np.left_shift(stored, above), above + layout.shift)
+    return np.asarray(stored)
+
+
+def _encapsulated(dataset: Dataset, layout: Layout) -> tuple[Stored, Depth]:
+    plugin, header = DECODERS[layout.syntax]
+    bits = layout.depth.bits
+    if header is not None:
+        stream = contain(lambda: get_frame(dataset.PixelData, 0, number_of_frames=layout.frames), BROKEN)
+        frame = contain(lambda: header(stream), BROKEN)
+        if frame is None or (frame.width, frame.height) != (layout.width, layout.height):
+            raise DamagedImage(BROKEN)
+        bits = min(max(bits, frame.bits), 16)
+        if layout.syntax in _JPEG_DCT and frame.bits != 8:
+            plugin = "pylibjpeg"
+    decoder = get_decoder(layout.syntax)
+    if plugin not in decoder.available_plugins:
+        raise UnsupportedEncoding(_no_decoder(layout.syntax))
+    stored = contain(lambda: decoder.as_array(dataset, index=0, decoding_plugin=plugin)[0], BROKEN)
+    depth = Depth(bits, layout.depth.signed)
+    return np.clip(stored, depth.low, depth.high), depth
+
+
+def _no_decoder(syntax: UID) -> str:
+    known = syntax.name if syntax.name != syntax else "a private transfer syntax"
+    package = f"Install {_JPEG_12}, or send" if syntax in _JPEG_DCT else "Send"
+    return f"No decoder here reads {known}. {package} the film uncompressed or as JPEG Lossless."

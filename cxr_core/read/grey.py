@@ -1,0 +1,167 @@
+"""Whole numbers as stored -> (H, W) uint16 greys, 0 black to 65535 white; shared by every reader.
+
+Everything here is a table from stored value to grey, computed once for all values that the bits allow and then looked
+up, so every way of storing the same whole numbers gives the same pixels. This module knows no file format.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from cxr_core.errors import NoContrast, NotARadiograph, TooLarge, TooSmall
+from cxr_core.records import Notice
+from cxr_core.settings import Settings
+
+WHITE = 65535
+MIN_SIDE = 64
+"""Fewer pixels than this on a side hold no lung markings; thumbnails and icons are this small."""
+
+_FLAT_LEVELS = 4
+_NARROW = 0.25
+_SAMPLE = 2_000_000
+_MARK_CHROMA = 24
+_MARK_SHARE = 0.02
+_TINT_ERROR = 6.0
+
+Greys = npt.NDArray[np.uint16]
+Stored = npt.NDArray[np.integer]
+STRETCHED = Notice(
+    "range_stretched",
+    "The file uses only a small part of its grey range; the greys were stretched to their 0.5th to 99.5th percentile. "
+    "Compare with the original before trusting fine detail.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """Which whole numbers a pixel may hold: ``bits`` of them, two's complement if ``signed``."""
+
+    bits: int
+    signed: bool = False
+
+    @property
+    def low(self) -> int:
+        """Smallest storable value."""
+        return -(1 << (self.bits - 1)) if self.signed else 0
+
+    @property
+    def high(self) -> int:
+        """Largest storable value."""
+        return self.low + (1 << self.bits) - 1
+
+    def values(self) -> npt.NDArray[np.float64]:
+        """Every storable value in order, float64 (2**bits,)."""
+        return np.arange(self.low, self.high + 1, dtype=np.float64)
+
+
+def check_size(width: int, height: int, settings: Settings) -> None:
+    """TooSmall or TooLarge by the header's dimensions alone, before anything is decoded."""
+    if min(width, height) < 1 or width * height > settings.max_megapixels * 1_000_000:
+        raise TooLarge(
+            f"The image is {width} x {height} pixels, more than the {settings.max_megapixels} million allowed. "
+            "Export it at a lower resolution, or raise CXR_MAX_MEGAPIXELS."
+        )
+    if min(width, height) < MIN_SIDE:
+        raise TooSmall(
+            f"The image is {width} x {height} pixels; a chest film needs at least {MIN_SIDE} on each side. "
+            "Send the original instead of a thumbnail."
+        )
+
+
+def histogram(stored: Stored, depth: Depth) -> npt.NDArray[np.int64]:
+    """How often each storable value occurs, int64 (2**bits,), from at most about two million pixels."""
+    step = max(1, int(np.sqrt(stored.size / _SAMPLE)))
+    sample = stored[::step, ::step].astype(np.int32).ravel() - depth.low
+    return np.bincount(sample, minlength=1 << depth.bits)
+
+
+def percentile_levels(counts: npt.NDArray[np.int64], low: float, high: float) -> tuple[int, int]:
+    """Indices into the histogram at two percentiles; (0, 0) for an empty one."""
+    total = np.cumsum(counts)
+    if not total[-1]:
+        return 0, 0
+    at = np.searchsorted(total, np.array([low, high]) / 100 * total[-1], side="left")
+    return int(at[0]), int(min(at[1], counts.size - 1))
+
+
+def check_contrast(counts: npt.NDArray[np.int64]) -> None:
+    """NoContrast where nearly all pixels have nearly the same stored value."""
+    low, high = percentile_levels(counts, 1, 99)
+    if high - low < _FLAT_LEVELS:
+        raise NoContrast(
+            f"The image holds a single grey (its 1st and 99th percentile lie {high - low} levels apart). "
+            "Check that the exposure was not empty, and export it again."
+        )
+
+
+def scale(values: npt.NDArray[np.float64], low: float, high: float) -> npt.NDArray[np.float64]:
+    """Linear map of [low, high] onto [0, 1], clipped; high > low."""
+    return np.clip((values - low) / (high - low), 0.0, 1.0)
+
+
+def full_or_stretched(
+    values: npt.NDArray[np.float64], counts: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.float64], tuple[Notice, ...]]:
+    """Greys in [0, 1] of a film without usable display instructions.
+
+    The whole storable range when the film uses a fair part of it, else its robust percentiles (0.5 to 99.5): a film of
+    700 levels inside 16 bits would be black otherwise. ``values`` (2**bits,) has one value for each bin of ``counts``.
+    """
+    order = np.argsort(values, kind="stable")
+    low, high = (float(values[order[at]]) for at in percentile_levels(counts[order], 0.5, 99.5))
+    bottom, top = float(values[order[0]]), float(values[order[-1]])
+    if high - low >= _NARROW * (top - bottom) or high <= low:
+        return scale(values, bottom, max(top, bottom + 1e-9)), ()
+    return scale(values, low, high), (STRETCHED,)
+
+
+def look_up(stored: Stored, greys: npt.NDArray[np.float64], depth: Depth) -> Greys:
+    """The grey of every pixel, (H, W) uint16; ``greys`` (2**bits,) in [0, 1]."""
+    table = np.round(greys * WHITE).astype(np.uint16)
+    if depth.low:
+        return np.asarray(table[stored.astype(np.int32) - depth.low])
+    return np.asarray(table[stored])
+
+
+def tight_depth(stored: Stored) -> Depth:
+    """The usual depth (8, 10, 12, 14 or 16 bits) that just holds the data: a 12-bit film in a 16-bit PNG is 12-bit."""
+    top = int(stored.max(initial=0))
+    return Depth(next(bits for bits in (8, 10, 12, 14, 16) if top < 1 << bits))
+
+
+def to_grey(colour: npt.NDArray[np.integer]) -> tuple[Stored, tuple[Notice, ...]]:
+    """(H, W, 3) RGB of 8 or 16 bits that is really grey -> (H, W) of the same type.
+
+    Equal channels are taken as they are. A film tinted by its viewer or scanner (each channel a linear function of the
+    others) and a few coloured marks pass with a warning. NotARadiograph for colour that belongs to the picture.
+    """
+    red, green, blue = (colour[..., i] for i in range(3))
+    if np.array_equal(red, green) and np.array_equal(green, blue):
+        return np.ascontiguousarray(red), ()
+    step = max(1, int(np.sqrt(red.size / _SAMPLE)))
+    sample = colour[::step, ::step].reshape(-1, 3).astype(np.float32)
+    sample /= 257.0 if colour.dtype.itemsize > 1 else 1.0
+    chroma = np.ptp(sample, axis=1)
+    grey = np.asarray(np.round(colour.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)), colour.dtype)
+    if np.mean(chroma > _MARK_CHROMA) <= _MARK_SHARE:
+        marked = np.mean(chroma > _MARK_CHROMA) > 0.0005
+        return grey, (Notice("colour_marks", "Coloured marks in the picture were read as grey."),) if marked else ()
+    if _tinted(sample):
+        return grey, (Notice("tinted", "The film is tinted; its brightness was read as grey."),)
+    raise NotARadiograph(
+        "The picture is in colour, and a radiograph is grey. Send the film itself, not a photograph or a screenshot."
+    )
+
+
+def _tinted(sample: npt.NDArray[np.float32]) -> bool:
+    """Whether red and blue follow green along one line, to a few grey levels of 255: a tint, not a coloured picture."""
+    green = sample[:, 1]
+    design = np.stack([green, np.ones_like(green)], axis=1)
+    for channel in (0, 2):
+        line = np.linalg.lstsq(design, sample[:, channel], rcond=None)[0]
+        if np.std(sample[:, channel] - design @ line) > _TINT_ERROR or line[0] < 0.3:
+            return False
+    return True

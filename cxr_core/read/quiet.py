@@ -1,0 +1,102 @@
+"""Keeps a foreign reader's words inside: no warning, log line or exception text of pydicom or a codec gets out.
+
+pydicom quotes the value it complains about, and that value may be a patient's name. So its warnings and its logger are
+muted while any thread reads, and its exceptions are replaced by a Refusal that holds only the exception's type and no
+cause. This module knows nothing of DICOM.
+"""
+
+from __future__ import annotations
+
+import logging
+import struct
+import threading
+import warnings
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from cxr_core.errors import DamagedImage, Refusal, TooLarge
+
+T = TypeVar("T")
+
+# What pydicom, Pillow, OpenCV and the codecs raise on broken input, as seen under fuzzing. Several are no ValueError.
+FOREIGN: tuple[type[Exception], ...] = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    BufferError,
+    EOFError,
+    ImportError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    SyntaxError,  # Pillow's word for a broken header
+    TypeError,
+    ValueError,
+    Warning,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+_LOGGERS = ("pydicom", "pylibjpeg", "openjpeg", "PIL")
+
+_lock = threading.Lock()
+_readers = 0
+_saved: list[tuple[logging.Logger, bool]] = []
+_caught: warnings.catch_warnings | None = None  # type: ignore[type-arg]
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Mute foreign warnings and loggers; nests and is shared by threads: the first in mutes, the last out restores."""
+    _enter()
+    try:
+        yield
+    finally:
+        _leave()
+
+
+def _enter() -> None:
+    global _readers, _caught  # noqa: PLW0603 - the warnings filter is process-wide, so its count must be too
+    with _lock:
+        _readers += 1
+        if _readers > 1:
+            return
+        _caught = warnings.catch_warnings()
+        _caught.__enter__()
+        warnings.simplefilter("ignore")
+        for name in _LOGGERS:
+            logger = logging.getLogger(name)
+            _saved.append((logger, logger.disabled))
+            logger.disabled = True
+
+
+def _leave() -> None:
+    global _readers, _caught  # noqa: PLW0603
+    with _lock:
+        _readers -= 1
+        if _readers or _caught is None:
+            return
+        for logger, disabled in _saved:
+            logger.disabled = disabled
+        _saved.clear()
+        _caught.__exit__(None, None, None)
+        _caught = None
+
+
+def contain(work: Callable[[], T], otherwise: str, refusal: type[Refusal] = DamagedImage) -> T:
+    """``work()``, quietly; a foreign exception becomes ``refusal(otherwise)`` without cause, context or quoted value."""
+    try:
+        with quiet():
+            return work()
+    except Refusal:
+        raise
+    except MemoryError:
+        kind = "MemoryError"
+        refusal, otherwise = TooLarge, "The image needs more memory than there is. Export it at a lower resolution."
+    except FOREIGN as exc:
+        kind = type(exc).__name__
+    # Raised outside the handler: Python would otherwise keep the foreign exception, and the value it quotes, as context.
+    raise refusal(f"{otherwise} [{kind}]")

@@ -1,0 +1,90 @@
+"""Paths or uploaded bytes -> a stream of input files: single files, folders, zip archives met anywhere.
+
+In: what a person named or dropped. Out: InputFile after InputFile, found lazily, loaded one at a time by the caller.
+A file that cannot be opened refuses when it is loaded and the others go on. This module does not look at pixels.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from io import BytesIO
+from pathlib import Path
+
+from cxr_core.errors import DamagedImage
+from cxr_core.read.archive import ZIP_SIGNATURES, InputFile, is_noise, members, refused, too_large
+from cxr_core.settings import Settings
+
+__all__ = ["InputFile", "from_bytes", "from_paths"]
+
+
+def from_paths(paths: Iterable[str | os.PathLike[str]], settings: Settings) -> Iterator[InputFile]:
+    """Every file under the paths, folders in sorted order, archives expanded; named as the path was given."""
+    for path in map(Path, paths):
+        if path.is_dir():
+            for found in _walk(path, frozenset()):
+                yield from _from_file(found, settings)
+        else:
+            yield from _from_file(path, settings)
+
+
+def from_bytes(name: str, data: bytes, settings: Settings) -> Iterator[InputFile]:
+    """One upload: itself, or its members if it is a zip archive."""
+    if data.startswith(ZIP_SIGNATURES):
+        yield from members(BytesIO(data), name, settings)
+    elif len(data) > settings.max_file_mb * 1_000_000:
+        yield refused(name, too_large(settings))
+    else:
+        yield InputFile(name, lambda: data)
+
+
+def _walk(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path]:
+    """Regular files below a folder, sorted; links to folders are followed unless they lead back to one above."""
+    try:
+        facts = folder.stat()
+        entries = sorted(folder.iterdir())
+    except OSError:
+        yield folder
+        return
+    here = (facts.st_dev, facts.st_ino)
+    if here in above:
+        return
+    for entry in entries:
+        if is_noise(entry.name):
+            continue
+        if entry.is_dir():
+            yield from _walk(entry, above | {here})
+        elif entry.is_file() or entry.is_symlink():
+            yield entry
+
+
+def _from_file(path: Path, settings: Settings) -> Iterator[InputFile]:
+    name = path.as_posix()
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(4)
+    except OSError as exc:
+        yield refused(name, _unreadable(exc))
+        return
+    if start in ZIP_SIGNATURES:
+        yield from members(path.open("rb"), name, settings)
+    else:
+        yield InputFile(name, lambda: _load(path, settings))
+
+
+def _load(path: Path, settings: Settings) -> bytes:
+    limit = settings.max_file_mb * 1_000_000
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(limit + 1)
+    except OSError as exc:
+        raise _unreadable(exc) from exc
+    if len(data) > limit:
+        raise too_large(settings)
+    return data
+
+
+def _unreadable(exc: OSError) -> DamagedImage:
+    return DamagedImage(
+        f"The file could not be opened ({type(exc).__name__}). Check that it exists and that you may read it."
+    )

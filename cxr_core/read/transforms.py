@@ -1,0 +1,160 @@
+"""Stored numbers of a DICOM film -> greys as its makers meant them to be shown, bone bright.
+
+Order of PS3.4 N.2 and PS3.3 C.11: modality LUT or rescale, then VOI LUT or window, then polarity. All of it is worked
+out on the table of storable values and looked up once. Broken or absent instructions fall back to robust percentiles.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydicom.dataset import Dataset
+
+from cxr_core.errors import DamagedImage
+from cxr_core.read.dataset import BROKEN, number, numbers, word
+from cxr_core.read.grey import (
+    Depth,
+    Greys,
+    Stored,
+    check_contrast,
+    full_or_stretched,
+    histogram,
+    look_up,
+    percentile_levels,
+    scale,
+)
+from cxr_core.read.quiet import contain
+from cxr_core.records import Notice
+
+Values = npt.NDArray[np.float64]
+
+_VISIBLE = 0.02
+WINDOW_MENDED = Notice(
+    "window_mended",
+    "The file's display window leaves no picture; the greys were set from the film itself. "
+    "Compare with the original before trusting fine detail.",
+)
+POLARITY_DOUBTFUL = Notice(
+    "polarity_doubtful",
+    "The file contradicts itself about which end of the grey scale is bone; check that bone is bright.",
+)
+
+
+def greys_of(dataset: Dataset, stored: Stored, depth: Depth, photometric: str) -> tuple[Greys, tuple[Notice, ...]]:
+    """(H, W) uint16 greys of (H, W) stored numbers, and what had to be mended; NoContrast for a flat film."""
+    counts = histogram(stored, depth)
+    padding = _padding(dataset, depth)
+    counts[padding] = 0
+    check_contrast(counts)
+    values = _modality(dataset, depth.values())
+    greys, notices = _voi(dataset, values, counts)
+    if photometric == "MONOCHROME1":
+        greys = 1.0 - greys
+    greys[padding] = 0.0
+    return look_up(stored, greys, depth), notices + _polarity_notice(dataset, photometric)
+
+
+def _padding(dataset: Dataset, depth: Depth) -> slice:
+    """The storable values that stand for "no picture here" (PS3.3 C.7.5.1.1.2), as indices from the lowest."""
+    first = number(dataset, "PixelPaddingValue")
+    if first is None:
+        return slice(0, 0)
+    last = number(dataset, "PixelPaddingRangeLimit")
+    ends = sorted((first, first if last is None else last))
+    low, high = (int(end) - depth.low for end in ends)
+    return slice(max(low, 0), max(high + 1, 0))
+
+
+def _modality(dataset: Dataset, values: Values) -> Values:
+    """Modality LUT Sequence, else Rescale Slope and Intercept, else the values themselves (C.11.1)."""
+    table = _lut(dataset, "ModalityLUTSequence")
+    if table is not None:
+        return _through(table, values)
+    slope, intercept = number(dataset, "RescaleSlope"), number(dataset, "RescaleIntercept")
+    return values * (slope if slope else 1.0) + (intercept or 0.0)
+
+
+def _voi(dataset: Dataset, values: Values, counts: npt.NDArray[np.int64]) -> tuple[Values, tuple[Notice, ...]]:
+    """Greys in [0, 1] by the VOI LUT, else the first usable window, else from the film; then what was mended."""
+    table = _lut(dataset, "VOILUTSequence")
+    tried = False
+    if table is not None:
+        tried = True
+        greys = _through(table, values)
+        greys = scale(greys, 0.0, _top(table[1]))
+        if _visible(greys, counts):
+            return greys, ()
+    centres, widths = numbers(dataset, "WindowCenter"), numbers(dataset, "WindowWidth")
+    for centre, width in zip(centres, widths, strict=False):
+        tried = True
+        greys = window(values, centre, width, word(dataset, "VOILUTFunction"))
+        if _visible(greys, counts):
+            return greys, ()
+    greys, notices = full_or_stretched(values, counts)
+    return greys, (WINDOW_MENDED,) if tried else notices
+
+
+def window(values: Values, centre: float, width: float, function: str) -> Values:
+    """Greys in [0, 1] by window centre and width (C.11.2.1.2); LINEAR unless LINEAR_EXACT or SIGMOID."""
+    width = max(abs(width), 1e-6)
+    if function == "SIGMOID":
+        return np.asarray(1.0 / (1.0 + np.exp(np.clip(-4.0 * (values - centre) / width, -60, 60))))
+    if function == "LINEAR_EXACT":
+        return scale(values, centre - width / 2, centre + width / 2)
+    half = max(width - 1.0, 1e-6) / 2
+    return scale(values, centre - 0.5 - half, centre - 0.5 + half)
+
+
+def _visible(greys: Values, counts: npt.NDArray[np.int64]) -> bool:
+    """Whether the film's 2nd and 98th percentile differ after the window: a window beside the data shows nothing."""
+    order = np.argsort(greys, kind="stable")
+    low, high = percentile_levels(counts[order], 2, 98)
+    return bool(greys[order[high]] - greys[order[low]] > _VISIBLE)
+
+
+def _lut(dataset: Dataset, keyword: str) -> tuple[float, Values] | None:
+    """(first mapped value, entries) of a lookup table's first item (C.11.1.1), None where absent or broken."""
+
+    def convert() -> tuple[float, Values] | None:
+        sequence: Any = dataset.get(keyword)
+        if not sequence:
+            return None
+        item = sequence[0]
+        count, first = (int(value) for value in list(item.LUTDescriptor)[:2])
+        raw: Any = item.LUTData
+        count = count or 65536
+        if isinstance(raw, bytes):
+            order = "<" if dataset.original_encoding[1] else ">"
+            kind = f"{order}u2" if len(raw) >= 2 * count else "u1"
+            raw = np.frombuffer(raw, kind)
+        entries = np.asarray(raw, np.float64)[:count]
+        signed = word(dataset, "PixelRepresentation") == "1" or number(dataset, "PixelRepresentation") == 1
+        if signed and first >= 1 << 15:
+            first -= 1 << 16
+        return (float(first), entries) if entries.size == count and np.ptp(entries) > 0 else None
+
+    try:
+        return contain(convert, BROKEN)
+    except DamagedImage:
+        return None
+
+
+def _through(table: tuple[float, Values], values: Values) -> Values:
+    """The table's entry for every value; values outside it take its ends (C.11.1.1.1)."""
+    first, entries = table
+    return entries[np.clip(np.round(values - first), 0, entries.size - 1).astype(np.int64)]
+
+
+def _top(entries: Values) -> float:
+    """White of a VOI LUT: the top of the fewest bits that hold its entries (declared depths are often wrong)."""
+    highest = int(entries.max())
+    return float((1 << max(highest.bit_length(), 1)) - 1)
+
+
+def _polarity_notice(dataset: Dataset, photometric: str) -> tuple[Notice, ...]:
+    """DX ties INVERSE to MONOCHROME1 and IDENTITY to MONOCHROME2 (C.8.11.3.1.2); photometric decides, doubt is said."""
+    shape = word(dataset, "PresentationLUTShape")
+    expected = "INVERSE" if photometric == "MONOCHROME1" else "IDENTITY"
+    return (POLARITY_DOUBTFUL,) if shape in ("INVERSE", "IDENTITY") and shape != expected else ()
