@@ -1,0 +1,10 @@
+"""Model folders to detections: ``load_detectors(settings)`` and ``Detector.detect``.
+
+In: a folder of models and prepared films. Out: calibrated image scores and boxes in model pixels. This stage knows no
+file format of films and no image coordinates; prepare makes its input and carries its boxes back.
+"""
+
+from cxr_core.detect.detector import Detection, Detector, Region
+from cxr_core.detect.registry import clear, load_cards, load_detectors, model_folders
+
+__all__ = ["Detection", "Detector", "Region", "clear", "load_cards", "load_detectors", "model_folders"]

@@ -1,0 +1,61 @@
+"""Which runtime serves a model folder, and its opening.
+
+In: a card, its folder and the settings. Out: a loaded Runtime. The table below is the whole registry of runtimes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from cxr_core.card import ModelCard, sha256_of
+from cxr_core.card import Runtime as RuntimeKey
+from cxr_core.detect.litert import LiteRTRuntime
+from cxr_core.detect.raw import Runtime
+from cxr_core.detect.saved_model import SavedModelRuntime, sees_gpu
+from cxr_core.errors import ModelInvalid
+from cxr_core.settings import Settings
+
+RUNTIMES: dict[RuntimeKey, Callable[[Path, ModelCard, int], Runtime]] = {
+    "litert": LiteRTRuntime,
+    "saved_model": SavedModelRuntime,
+}
+
+
+def choose(card: ModelCard, settings: Settings) -> RuntimeKey:
+    """The runtime of ``settings`` where the folder has its file, else the one that it has."""
+    wish: RuntimeKey = "litert"
+    if settings.runtime == "tensorflow" or (
+        settings.runtime == "auto" and "saved_model" in card.files and sees_gpu(threads(settings))
+    ):
+        wish = "saved_model"
+    held = [key for key in RUNTIMES if key in card.files]
+    if not held:
+        found = ", ".join(card.files) or "none"
+        raise ModelInvalid(f"card of {card.name} names files for {found}; expected {' or '.join(RUNTIMES)}")
+    return wish if wish in held else held[0]
+
+
+def open_runtime(folder: Path, card: ModelCard, key: RuntimeKey, settings: Settings) -> Runtime:
+    """Check the weights against the card's digest and load them."""
+    weights = card.files[key]
+    path = (folder / weights.path).resolve()
+    if not path.is_relative_to(folder.resolve()) or not path.exists():
+        raise ModelInvalid(f"{card.name} has no {weights.path}, which its card names; restore it or export again")
+    found = sha256_of(path)
+    if found != weights.sha256.lower():
+        raise ModelInvalid(
+            f"{weights.path} of {card.name} is not the file its card describes: sha256 is {found[:12]}..., "
+            f"expected {weights.sha256[:12]}...; copy the whole model folder again"
+        )
+    return RUNTIMES[key](path, card, threads(settings))
+
+
+def threads(settings: Settings) -> int:
+    """CPU threads a network may use: the setting, else every core this process may run on."""
+    if settings.threads:
+        return settings.threads
+    if hasattr(os, "sched_getaffinity"):  # honours containers and taskset; Linux only
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

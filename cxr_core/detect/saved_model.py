@@ -1,0 +1,168 @@
+"""TensorFlow: on a GPU, and for any SavedModel; our own and foreign exports of the Object Detection API.
+
+In: a SavedModel folder whose ``serving_default`` takes uint8 (or float32) pictures (N, H, W, 3). Out: RawOutput. Our
+own models answer with the raw outputs, so that they share every later step with LiteRT. A foreign export answers with
+``detection_*``, already decoded; each of its boxes becomes a candidate of its one class. TensorFlow is imported when
+the first SavedModel is opened, not before: it costs seconds and 700 MB.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cxr_core.card import InputSpec, ModelCard
+from cxr_core.detect.raw import (
+    API_OUTPUTS,
+    IMAGE_SCORES,
+    RAW_BOXES,
+    RAW_OUTPUTS,
+    RAW_SCORES,
+    Floats,
+    RawOutput,
+    Shape,
+    check_outputs,
+    describe,
+)
+from cxr_core.errors import ModelError, ModelInvalid
+
+SIGNATURE = "serving_default"
+
+
+def tensorflow(threads: int) -> Any:
+    """The module, quiet, taking GPU memory as it needs it instead of all at once (tensorflow/models#10759)."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import tensorflow as tf  # noqa: PLC0415  (seconds and 700 MB, only when a SavedModel is served)
+
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    # Once TensorFlow has run anything its settings are fixed; then the first caller's stay.
+    with contextlib.suppress(RuntimeError):
+        for gpu in tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.set_memory_growth(gpu, True)
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+    return tf
+
+
+def sees_gpu(threads: int) -> bool:
+    """Whether TensorFlow has a GPU to run on; TensorFlow is imported only where the system shows a device."""
+    devices = [*Path("/dev").glob("nvidia[0-9]*"), *Path("/dev").glob("dxg")]
+    return bool(devices) and bool(tensorflow(threads).config.list_physical_devices("GPU"))
+
+
+class SavedModelRuntime:
+    """A SavedModel's serving function; TensorFlow lets many threads call it at once."""
+
+    name = "tensorflow"
+
+    def __init__(self, path: Path, card: ModelCard, threads: int) -> None:
+        self._tf = tensorflow(threads)
+        self._card = card
+        self._loaded = _load(self._tf, path, card)  # the function dies with the object it came from
+        self._function = self._loaded.signatures[SIGNATURE]
+        self._input, self._one_by_one, self._channels, self._uint8 = _input_of(self._function, card)
+        outputs = {name: _shape(spec) for name, spec in self._function.structured_outputs.items()}
+        self._foreign = set(API_OUTPUTS) <= set(outputs) and not set(RAW_OUTPUTS) <= set(outputs)
+        if not self._foreign:
+            check_outputs(card, outputs)
+
+    def run(self, batch: Floats) -> RawOutput:
+        """All images at once, or one by one where the export accepts no more."""
+        pictures = self._pictures(batch)
+        if not self._one_by_one:
+            return self._call(pictures)
+        answers = [self._call(picture[None]) for picture in pictures]
+        return RawOutput(
+            *(np.concatenate([getattr(one, name) for one in answers]) for name in ("image_scores", "boxes", "scores"))
+        )
+
+    def _pictures(self, batch: Floats) -> Any:
+        """The batch as the export wants it: greys 0..255, its number of channels, its dtype."""
+        pictures = np.asarray(_to_grey(batch, self._card.input))
+        if pictures.shape[-1] != self._channels:
+            pictures = np.repeat(pictures[..., :1], self._channels, axis=-1)
+        return pictures.astype(np.uint8 if self._uint8 else np.float32)
+
+    def _call(self, pictures: Any) -> RawOutput:
+        try:
+            answer = self._function(**{self._input: self._tf.constant(pictures)})
+        except self._tf.errors.OpError as exc:
+            raise ModelError(f"TensorFlow could not run {self._card.name}: {exc.message}") from exc
+        if self._foreign:
+            return from_api({name: answer[name].numpy() for name in API_OUTPUTS}, self._card)
+        return RawOutput(*(answer[name].numpy() for name in (IMAGE_SCORES, RAW_BOXES, RAW_SCORES)))
+
+
+def from_api(answer: Mapping[str, Any], card: ModelCard) -> RawOutput:
+    """Decoded boxes of an Object Detection API export as candidates, each of its one class.
+
+    ``detection_boxes`` (N, K, 4), ``detection_scores`` (N, K), ``detection_classes`` (N, K) from 1, ``num_detections``
+    (N,). Such an export has no image-level score: the best box of a label stands for it.
+    """
+    boxes = np.asarray(answer["detection_boxes"], np.float32)
+    count = np.asarray(answer["num_detections"]).reshape(-1, 1)
+    valid = np.arange(boxes.shape[1])[None] < count
+    scores = np.where(valid, np.asarray(answer["detection_scores"], np.float32), 0)
+    classes = np.asarray(answer["detection_classes"]).astype(np.int64)
+    if (scores > 0).any() and not np.isin(classes[scores > 0], range(1, len(card.labels) + 1)).all():
+        raise ModelInvalid(f"{card.name} answers with class {classes[scores > 0].max()}, its label map names "
+                           f"1 to {len(card.labels)}")  # fmt: skip
+    each = np.where(classes[..., None] == np.arange(1, len(card.labels) + 1), scores[..., None], np.float32(0))
+    best = each.max(axis=1, initial=0)
+    return RawOutput(best, boxes[:, :, None, :], each)
+
+
+def _load(tf: Any, path: Path, card: ModelCard) -> Any:
+    try:
+        loaded = tf.saved_model.load(str(path))
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, tf.errors.OpError) as exc:
+        raise ModelInvalid(f"{path.name} of {card.name} is not a SavedModel that TensorFlow can load: {exc}") from exc
+    if SIGNATURE not in loaded.signatures:
+        found = ", ".join(loaded.signatures) or "none"
+        raise ModelInvalid(f"{card.name}: found signatures {found}; expected {SIGNATURE}")
+    return loaded
+
+
+def _input_of(function: Any, card: ModelCard) -> tuple[str, bool, int, bool]:
+    """Name of the one input, whether it takes one picture only, its channels, whether it is uint8."""
+    inputs = function.structured_input_signature[1]
+    found = describe({name: _shape(spec) for name, spec in inputs.items()})
+    kinds = ", ".join(spec.dtype.name for spec in inputs.values())
+    wrong = ModelInvalid(
+        f"{card.name}: SavedModel input is {found} {kinds}; expected one, uint8 or float32 (N, "
+        f"{card.input.height} or any, {card.input.width} or any, 1 or 3), N any or 1"
+    )
+    if len(inputs) != 1:
+        raise wrong
+    (name, spec), = inputs.items()  # fmt: skip
+    shape = _shape(spec)
+    if len(shape) != 4 or spec.dtype.name not in {"uint8", "float32"} or shape[0] not in {None, 1}:
+        raise wrong
+    if any(fixed not in {None, want} for fixed, want in zip(shape[1:3], _size(card.input), strict=True)):
+        raise wrong
+    channels = shape[3] or 3
+    if channels not in {1, 3}:
+        raise wrong
+    return name, shape[0] == 1, channels, spec.dtype.name == "uint8"
+
+
+def _size(spec: InputSpec) -> tuple[int, int]:
+    return spec.height, spec.width
+
+
+def _shape(spec: Any) -> Shape:
+    """A TensorSpec's shape as a tuple; an unknown rank as one unknown size."""
+    return tuple(spec.shape) if spec.shape.rank is not None else (None,)
+
+
+def _to_grey(batch: Floats, spec: InputSpec) -> Floats:
+    """Prepared floats as the 8-bit greys that prepare rounded them to, still float32; padding clipped to 0..255."""
+    low, high = spec.value_range
+    return np.asarray(
+        np.clip(np.rint((batch - np.float32(low)) * np.float32(255.0 / (high - low))), 0, 255), np.float32
+    )
