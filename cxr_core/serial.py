@@ -7,6 +7,7 @@ no database.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -38,6 +39,11 @@ def to_json(ranked: Ranked) -> dict[str, Any]:
         "reasons": list(assessment.reasons),
         "seconds": seconds,
     }
+
+
+def to_line(ranked: Ranked) -> str:
+    """One line of a JSON-lines file, with its line end; ASCII only, so that no reader trips over an encoding."""
+    return json.dumps(to_json(ranked), allow_nan=False) + "\n"
 
 
 def screening_to_json(screening: Screening) -> dict[str, Any]:
