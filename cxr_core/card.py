@@ -143,12 +143,14 @@ def load_card(folder: Path) -> ModelCard:
         return card_from_dict(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError as exc:
         raise ModelInvalid(f"{folder.name} has no {CARD_FILE}") from exc
-    except (KeyError, TypeError, ValueError, RecordError) as exc:
+    except (KeyError, TypeError, ValueError, AttributeError, RecordError) as exc:
         raise ModelInvalid(f"{CARD_FILE} of {folder.name} cannot be used: {type(exc).__name__}: {exc}") from exc
 
 
 def card_from_dict(raw: Mapping[str, Any]) -> ModelCard:
     """A card from parsed JSON; KeyError, TypeError or ValueError where it is not one."""
+    if not isinstance(raw, Mapping):
+        raise TypeError(f"a card is a JSON object, got {type(raw).__name__}")
     if raw.get("format") != FORMAT:
         raise ValueError(f"format must be {FORMAT}, got {raw.get('format')!r}")
     spec = dict(raw["input"])

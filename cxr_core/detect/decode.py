@@ -80,8 +80,9 @@ def _decode_image(
     scores = raw_scores[anchors, classes].astype(np.float64)
     queries = classes if raw_boxes.shape[1] > 1 else np.zeros_like(classes)
     boxes = raw_boxes[anchors, queries][:, [1, 0, 3, 2]].astype(np.float64)
+    finite = np.isfinite(boxes).all(axis=1)
     boxes = np.clip(boxes, 0.0, 1.0) * side
-    sound = np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+    sound = finite & (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
     return merge(boxes[sound], classes[sound], scores[sound], decoding)
 
 
@@ -101,7 +102,7 @@ def merge(boxes: Floats, classes: Ints, scores: Floats, decoding: Decoding) -> B
     if not kept:
         return Boxes(np.zeros((0, 4)), np.zeros(0, np.int64), np.zeros(0))
     found = [np.concatenate([getattr(one, name) for one in kept]) for name in ("boxes", "classes", "scores")]
-    best_first = np.argsort(-found[2], kind="stable")
+    best_first = np.lexsort((*found[0].T[::-1], found[1], -found[2]))
     return Boxes(*(column[best_first] for column in found))
 
 

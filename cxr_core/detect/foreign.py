@@ -28,6 +28,9 @@ _KNOWN = {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in (COVID, *NIH_
 }
 _NO_FINDING = {"covid19negative", "negative", "normal", "nofinding", "healthy", "background"}
 
+# The largest public detection label maps name a few thousand classes; a larger id is a slip that would fill memory.
+_LARGEST_ID = 10_000
+
 _TOKEN = re.compile(
     r"""\s+ | \#[^\n]*                                  # space and comments
       | (?P<open>[{<]) | (?P<close>[}>])
@@ -76,8 +79,8 @@ def parse_label_map(text: str) -> tuple[Item, ...]:
     if depth:
         raise ValueError("an item is not closed")
     ids = [item.id for item in items]
-    if not ids or len(set(ids)) != len(ids) or min(ids) < 1:
-        raise ValueError(f"ids must be whole, different and from 1 on, got {ids or 'none'}")
+    if not ids or len(set(ids)) != len(ids) or min(ids) < 1 or max(ids) > _LARGEST_ID:
+        raise ValueError(f"ids must be whole, different and from 1 to {_LARGEST_ID}, got {ids or 'none'}")
     return tuple(sorted(items, key=lambda item: item.id))
 
 

@@ -49,10 +49,14 @@ class Runtime(Protocol):
         ...
 
 
-def check_outputs(card: ModelCard, shapes: Mapping[str, Shape]) -> None:
-    """Raise ModelInvalid unless the raw outputs are there and fit the card's labels; None stands for any size."""
+def check_outputs(card: ModelCard, shapes: Mapping[str, Shape], alternative: str = "") -> None:
+    """Raise ModelInvalid unless the raw outputs are there and fit the card's labels; None stands for any size.
+
+    ``alternative`` is added to what was expected.
+    """
     classes = len(card.labels)
     expected = f"{IMAGE_SCORES} (N, {classes}), {RAW_BOXES} (N, K, 1 or {classes}, 4), {RAW_SCORES} (N, K, {classes})"
+    expected += alternative
     if not set(RAW_OUTPUTS) <= set(shapes) or not _fits(shapes, classes):
         raise ModelInvalid(f"{card.name} is not a detector of its card: found {describe(shapes)}; expected {expected}")
 

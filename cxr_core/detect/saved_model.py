@@ -69,7 +69,7 @@ class SavedModelRuntime:
         outputs = {name: _shape(spec) for name, spec in self._function.structured_outputs.items()}
         self._foreign = set(API_OUTPUTS) <= set(outputs) and not set(RAW_OUTPUTS) <= set(outputs)
         if not self._foreign:
-            check_outputs(card, outputs)
+            check_outputs(card, outputs, " or " + ", ".join(API_OUTPUTS))
 
     def run(self, batch: Floats) -> RawOutput:
         """All images at once, or one by one where the export accepts no more."""
