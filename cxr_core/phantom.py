@@ -9,8 +9,10 @@ Lengths are fractions of the picture; x to the right, so the patient's right lun
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from io import BytesIO
 from typing import Literal
@@ -62,7 +64,16 @@ class _Canvas:
         return np.round(np.asarray(points, np.float64) * (self.width, self.height) * 16).astype(np.int32)
 
     def soft(self, plane: Plane, sigma: float) -> Plane:
-        return np.asarray(cv2.GaussianBlur(plane, (0, 0), max(sigma * self.width, 0.3)), np.float32)
+        """Blurred; only where something is drawn, for a film is hundreds of small shapes on nothing."""
+        pixels = max(sigma * self.width, 0.3)
+        rows, columns = np.flatnonzero(plane.any(axis=1)), np.flatnonzero(plane.any(axis=0))
+        if not rows.size:
+            return plane
+        reach = math.ceil(4 * pixels) + 1  # OpenCV's kernel for floats ends at four sigma
+        box = tuple(slice(max(0, int(found[0]) - reach), int(found[-1]) + 1 + reach) for found in (rows, columns))
+        blurred = plane.copy()
+        blurred[box] = cv2.GaussianBlur(plane[box], (0, 0), pixels)
+        return blurred
 
     def shape(self, points: Points, sigma: float) -> Plane:
         """A closed smooth outline, 1 inside, its edge blurred by ``sigma``."""
@@ -357,17 +368,27 @@ _SAMPLES: tuple[tuple[tuple[Sign, ...], str], ...] = (
 )
 
 
+def sample_files() -> tuple[tuple[str, Callable[[], bytes]], ...]:
+    """The sample studies as (name, what makes its bytes), so that a queue can start before the last one is drawn."""
+    return tuple(
+        (_sample_name(seed, signs, kind), partial(_sample_bytes, seed, signs, kind))
+        for seed, (signs, kind) in enumerate(_SAMPLES, start=1)
+    )
+
+
 def sample_studies() -> tuple[tuple[str, bytes], ...]:
     """Twelve named files, PNG and DICOM mixed, with and without signs: the first queue of a newcomer."""
-    studies = []
-    for seed, (signs, kind) in enumerate(_SAMPLES, start=1):
-        pixels = phantom(seed, signs=signs)
-        name = f"synthetic-{seed:02d}{'-' if signs else ''}{'-'.join(signs)}"
-        if kind.startswith("png"):
-            studies.append((f"{name}.png", as_png(pixels, 8 if kind == "png8" else 16)))
-        else:
-            polarity: Literal["MONOCHROME1", "MONOCHROME2"] = "MONOCHROME1" if kind == "dicom1" else "MONOCHROME2"
-            studies.append(
-                (f"{name}.dcm", as_dicom(pixels, photometric=polarity, view="AP" if seed % 3 else "PA", seed=seed))
-            )
-    return tuple(studies)
+    return tuple((name, make()) for name, make in sample_files())
+
+
+def _sample_name(seed: int, signs: Sequence[Sign], kind: str) -> str:
+    suffix = "png" if kind.startswith("png") else "dcm"
+    return f"synthetic-{seed:02d}{'-' if signs else ''}{'-'.join(signs)}.{suffix}"
+
+
+def _sample_bytes(seed: int, signs: Sequence[Sign], kind: str) -> bytes:
+    pixels = phantom(seed, signs=signs)
+    if kind.startswith("png"):
+        return as_png(pixels, 8 if kind == "png8" else 16)
+    polarity: Literal["MONOCHROME1", "MONOCHROME2"] = "MONOCHROME1" if kind == "dicom1" else "MONOCHROME2"
+    return as_dicom(pixels, photometric=polarity, view="AP" if seed % 3 else "PA", seed=seed)
