@@ -5,6 +5,6 @@ file format of films and no image coordinates; prepare makes its input and carri
 """
 
 from cxr_core.detect.detector import Detection, Detector, Region
-from cxr_core.detect.registry import clear, load_cards, load_detectors, model_folders
+from cxr_core.detect.registry import clear, load_cards, load_detector, load_detectors, model_folders
 
-__all__ = ["Detection", "Detector", "Region", "clear", "load_cards", "load_detectors", "model_folders"]
+__all__ = ["Detection", "Detector", "Region", "clear", "load_cards", "load_detector", "load_detectors", "model_folders"]

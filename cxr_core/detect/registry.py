@@ -46,6 +46,12 @@ def load_detectors(settings: Settings) -> tuple[Detector, ...]:
     return detectors
 
 
+def load_detector(folder: Path, settings: Settings) -> Detector:
+    """The model of one folder, the same copy that ``load_detectors`` gives."""
+    with _shelf.lock:
+        return _detector(folder, settings)
+
+
 def load_cards(settings: Settings) -> tuple[ModelCard, ...]:
     """The cards alone, without loading a network; same order and same errors as ``load_detectors``."""
     folders = model_folders(settings.models_dir)

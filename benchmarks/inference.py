@@ -1,0 +1,170 @@
+"""How fast, and in how much memory: our detectors by runtime, and a DenseNet121-224 in torch beside them.
+
+    python -m benchmarks.inference                  one table on stdout
+    python -m benchmarks.inference --write          and in benchmarks/RESULTS.md
+
+Each subject runs in its own process; all are started first, then take short turns round after round, so that whatever
+else the machine does meets them alike. A figure is the median over the rounds. The peer needs requirements-bench.txt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import statistics
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks import machine
+from cxr_core.card import load_card
+from cxr_core.detect import model_folders
+from cxr_core.errors import ModelError
+from cxr_core.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "RESULTS.md"
+PEER = "DenseNet121-224"
+RUNTIMES = {"litert": "LiteRT", "tensorflow": "TensorFlow", "torch": "torch"}
+
+
+@dataclass(slots=True)
+class Subject:
+    """One row: a process that waits for its turns, and what came of them; milliseconds a film by batch size."""
+
+    name: str
+    runtime: str
+    process: subprocess.Popen[str]
+    input: str = ""
+    peak_mb: float = 0.0
+    milliseconds: dict[int, list[float]] = field(default_factory=dict)
+
+    def hear(self) -> dict[str, Any]:
+        """Its next line; RuntimeError if it ended instead (its own message is on stderr)."""
+        line = self.process.stdout.readline() if self.process.stdout else ""
+        if not line:
+            raise RuntimeError(f"{self.name} on {self.runtime} stopped without an answer; see the message above")
+        return dict(json.loads(line))
+
+    def turn(self, batch: int, seconds: float) -> None:
+        """Let it work for a moment."""
+        self.process.stdin.write(f"{batch} {seconds}\n")
+        self.process.stdin.flush()
+        heard = self.hear()
+        self.milliseconds.setdefault(batch, []).append(1000 * heard["seconds"] / heard["films"])
+
+    def end(self) -> None:
+        """No more turns."""
+        self.process.stdin.close()
+        self.peak_mb = self.hear()["peak_mb"]
+        self.process.wait()
+
+    def median(self, batch: int) -> float:
+        """Milliseconds a film."""
+        return statistics.median(self.milliseconds[batch])
+
+    @property
+    def best(self) -> float:
+        """Milliseconds a film at the batch size that suits it."""
+        return min(self.median(batch) for batch in self.milliseconds)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure and print; 1 if there is no model to measure."""
+    chosen = _parse(arguments)
+    try:
+        folders = model_folders(chosen.models)
+        names = [load_card(folder).name for folder in folders]
+    except ModelError as exc:
+        print(f"nothing to measure: {exc}", file=sys.stderr)
+        return 1
+    facts = machine.describe()
+    subjects = _start(dict(zip(names, folders, strict=True)), chosen.threads)
+    _measure(subjects, chosen.batch, chosen.rounds, chosen.seconds)
+    report = render(subjects, facts, chosen)
+    print(report)
+    if chosen.write:
+        RESULTS.write_text(report + "\n", encoding="utf-8")
+    return 0
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.inference", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--models", type=Path, default=Settings().models_dir, help="folder of model folders")
+    parser.add_argument("--rounds", type=int, default=9, help="turns of each subject and batch size")
+    parser.add_argument("--seconds", type=float, default=1.0, help="length of a turn")
+    parser.add_argument("--batch", type=int, nargs="+", default=[1, 8], help="films given at once")
+    parser.add_argument("--threads", type=int, default=machine.cores(), help="CPU threads of each subject")
+    parser.add_argument("--write", action="store_true", help=f"also write {RESULTS.relative_to(ROOT)}")
+    return parser.parse_args(arguments)
+
+
+def _start(folders: dict[str, Path], threads: int) -> list[Subject]:
+    """All subjects, loaded and waiting: each model, all of them on one film, the peer."""
+    groups = {name: [folder] for name, folder in folders.items()}
+    if len(groups) > 1:
+        groups[" + ".join(groups)] = list(folders.values())
+    plan = [(name, runtime, paths) for runtime in ("litert", "tensorflow") for name, paths in groups.items()]
+    if importlib.util.find_spec("torch"):
+        plan.append((PEER, "torch", []))
+    else:
+        print(f"{PEER} is left out: pip install -r requirements-bench.txt", file=sys.stderr)
+    subjects = [Subject(name, runtime, _process(runtime, paths, threads)) for name, runtime, paths in plan]
+    for subject in subjects:
+        subject.input = subject.hear()["input"]
+    return subjects
+
+
+def _process(runtime: str, folders: list[Path], threads: int) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "benchmarks.subject", runtime, *map(str, folders), "--threads", str(threads)]
+    return subprocess.Popen(  # noqa: S603  (our own module, with paths of the caller's)
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+
+def _measure(subjects: list[Subject], batches: list[int], rounds: int, seconds: float) -> None:
+    """Round after round, each subject once; every round begins with another one."""
+    for number in range(rounds):
+        start = number % len(subjects)
+        for subject in subjects[start:] + subjects[:start]:
+            for batch in batches:
+                subject.turn(batch, seconds)
+        print(f"round {number + 1} of {rounds}", file=sys.stderr)
+    for subject in subjects:
+        subject.end()
+
+
+def render(subjects: list[Subject], facts: list[str], chosen: argparse.Namespace) -> str:
+    """The table as Markdown, the machine, and what a row means."""
+    peer = next((subject.best for subject in subjects if subject.name == PEER), None)
+    heads = ["Network", "Runtime", "Input", *(f"ms an image, batch {size}" for size in chosen.batch)]
+    rows = [[*heads, "images/s", "peak MB", f"times {PEER}"]]
+    rows += [_row(subject, chosen.batch, peer) for subject in subjects]
+    rows.insert(1, ["---"] * 3 + ["---:"] * (len(rows[0]) - 3))
+    table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    how = (
+        f"Measured {datetime.now(UTC):%Y-%m-%d}: {chosen.rounds} rounds of {chosen.seconds:g} s a subject and batch "
+        f"size, interleaved; median, lowest and highest in brackets. {chosen.threads} threads each. Ours from prepared "
+        "film to decoded, calibrated findings; the peer's network alone. Images a second and the ratio are at the "
+        "batch size that suits each subject best. Peak memory is of the whole process."
+    )
+    lines = ["# Inference speed", "", "`python -m benchmarks.inference --write`", "", table, "", how, ""]
+    return "\n".join(lines + [f"- {fact}" for fact in facts])
+
+
+def _row(subject: Subject, batches: list[int], peer: float | None) -> list[str]:
+    times = [
+        f"{subject.median(size):.1f} ({min(subject.milliseconds[size]):.1f}-{max(subject.milliseconds[size]):.1f})"
+        for size in batches
+    ]
+    ratio = f"{peer / subject.best:.1f} faster" if peer and subject.name != PEER else "1" if peer else "not measured"
+    rate, memory = f"{1000 / subject.best:.1f}", f"{subject.peak_mb:.0f}"
+    return [subject.name, RUNTIMES[subject.runtime], subject.input, *times, rate, memory, ratio]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
