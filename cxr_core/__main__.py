@@ -190,7 +190,8 @@ class _Run:
 def _how_to_go_on(run: _Run) -> str:
     if run.journal is None:
         return "stopped; nothing was written. With --jsonl OUT or --csv OUT a stopped run can go on later"
-    return f"stopped; {len(run.journal)} images are kept in {run.journal.path}. Give the same command again to go on"
+    kept = f"{run.journal.finished} images are kept in {run.journal.path}"
+    return f"stopped; {kept}. Give the same command again to go on"
 
 
 def _report(args: argparse.Namespace, run: _Run, started: datetime, preset: str) -> None:

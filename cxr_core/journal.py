@@ -37,7 +37,9 @@ class Journal:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._stream.close()
 
-    def __len__(self) -> int:
+    @property
+    def finished(self) -> int:
+        """How many images are written down."""
         return len(self._done)
 
     def known(self, sha256: str) -> Screening | None:
