@@ -1,0 +1,56 @@
+"""Review: one film large, its boxes, its nine scores against the thresholds, and what a person says of it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ui import state
+from ui.frame import empty, guarded, page
+from ui.queue import queue
+from ui.review_view import decision, film_area, header, scores_panel
+from ui.state import FILM, READING_LIST
+from ui.thresholds import current
+
+page("Review")
+
+with guarded():
+    site = state.site()
+    entries = state.entries() or site.store.entries()
+
+if not entries:
+    empty(
+        "No film to review yet",
+        "Here one film at a time will be shown large, with boxes where the models saw something and the nine scores "
+        "beside it.",
+    )
+    if st.button("Go to Screen", type="primary"):
+        st.switch_page("pages/1_Screen.py")
+    st.stop()
+
+if FILM not in st.session_state or st.query_params.get(FILM, st.session_state[FILM]) != st.session_state[FILM]:
+    st.session_state[FILM] = st.query_params.get(FILM, "")
+
+
+@st.fragment
+def review() -> None:
+    """One study; going to the next redraws this and nothing else."""
+    with guarded():
+        thresholds = current(site)
+        items = {item.entry.key: item for item in queue(state.entries(), thresholds.values, site.screener.urgencies)}
+        order = [key for key in st.session_state.get(READING_LIST, ()) if key in items]
+        if st.session_state[FILM] not in order:
+            order = list(items)
+        if st.session_state[FILM] not in items:
+            st.session_state[FILM] = order[0]
+        item = items[st.session_state[FILM]]
+        st.query_params[FILM] = item.entry.key
+        header(item, order, site.screener.models_key)
+        left, right = st.columns([2.5, 1], gap="medium")
+        with left:
+            film_area(item, order, items, site)
+        with right:
+            decision(item, site.store)
+            scores_panel(item, thresholds)
+
+
+review()

@@ -1,0 +1,61 @@
+"""Home: what this is and is not, today's numbers, the way to the pages."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import streamlit as st
+
+from ui import markup, state
+from ui.frame import NAME, guarded, page
+from ui.queue import is_reviewed, lane_counts, queue, waited
+from ui.thresholds import current
+
+page("Home")
+
+st.title(NAME)
+st.markdown(
+    "Chest radiographs come in; they leave in the order in which they should be looked at, each with the reason for "
+    "its place. Two detectors give each film a score for nine findings and frame where they saw them. **You** set the "
+    "score from which a finding raises a film, and **you** read the film."
+)
+
+with guarded():
+    site = state.site()
+    items = queue(state.entries(), current(site).values, site.screener.urgencies)
+
+if items:
+    today = datetime.now().astimezone().date()
+    waiting = [item for item in items if not is_reviewed(item.entry)]
+    longest = min((item.entry.received_at for item in waiting), default=None)
+    pairs = [
+        (str(sum(item.entry.received_at.astimezone().date() == today for item in items)), "received today"),
+        (str(len(waiting)), "waiting for a reader"),
+        (str(sum(bool(item.ranked.assessment.flagged) for item in waiting)), "of them flagged"),
+    ]
+    pairs += [(waited(longest, state.now()), "longest wait")] if longest else []
+    st.html(markup.figures(pairs))
+    st.html(markup.lanes(lane_counts(waiting)))
+else:
+    st.html(
+        markup.quiet("No film has been screened yet. Begin on the Screen page: your own films, or the samples there.")
+    )
+
+first, second = st.columns(2, gap="large")
+with first:
+    st.subheader("The way through")
+    st.markdown(
+        "1. **Screen**: drop films, a folder or a zip (DICOM, PNG, JPEG). What cannot be screened is kept and says why.\n"
+        "2. **Worklist**: every film in order; move a threshold and the order follows at once.\n"
+        "3. **Review**: the film itself, the boxes on it, the nine scores; agree or disagree.\n"
+        "4. **Models**: what the detectors can do, what they cannot, and on whose films that was measured."
+    )
+with second:
+    st.subheader("What it is not")
+    st.markdown(
+        "- Not a medical device and not for diagnosis: research use only, every film needs an expert's review.\n"
+        "- It takes no film out of the queue. A film without a flag is **not flagged**; that does not say that nothing "
+        "is there.\n"
+        "- The scores see patterns in pictures, not causes: an opacity is not a virus.\n"
+        "- Nothing leaves this machine: films, scores and decisions stay in its data folder."
+    )

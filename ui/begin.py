@@ -1,0 +1,46 @@
+"""How a screening run begins: from what a person sent, or from the generated samples.
+
+In: uploads. Out: the number of the run, in the session. The run's own thread does the rest (ui.jobs).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from cxr_core.phantom import sample_files
+from cxr_core.pipeline import Arrival
+from cxr_core.read.sources import InputFile
+from ui import films
+from ui.jobs import Board, Task
+from ui.state import JOB, Site
+from ui.uploads import Upload, check_total, inputs_of, spool
+
+
+def begin(uploads: Sequence[Upload], board: Board, site: Site) -> None:
+    """Spool the uploads and start their run; TooLarge if they are more than the site accepts at once."""
+    check_total(uploads, site.settings)
+    folder = board.spool_folder()
+    spooled = spool(uploads, folder)
+    _start(Task(lambda: inputs_of(spooled, site.settings), folder=folder, each=_thumbnails(site)), board, site)
+
+
+def begin_samples(board: Board, site: Site) -> None:
+    """Start a run over the generated studies."""
+    samples = [InputFile(name, make) for name, make in sample_files()]
+    _start(Task(lambda: samples, synthetic=True, each=_thumbnails(site)), board, site)
+
+
+def _start(task: Task, board: Board, site: Site) -> None:
+    st.session_state[JOB] = board.start(task, site.screener, site.store).number
+
+
+def _thumbnails(site: Site) -> Callable[[Arrival], None]:
+    """Each film's thumbnail is made while the next film is read."""
+
+    def each(arrival: Arrival) -> None:
+        if arrival.entry.screening.image:
+            films.make_soon(site.store, arrival.entry.key, site.settings, films.thumbnail)
+
+    return each

@@ -1,0 +1,46 @@
+"""The filters above the worklist; a person's choice survives going to Review and back."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from cxr_core.records import LABELS
+from ui.queue import LANES, REVIEWED, Filters
+from ui.theme import LANE_STYLES
+
+_KEPT = "filters"
+_ANY = "any finding"
+_REVIEWED_WORDS = {"all": "all", "not yet": "not yet reviewed", "reviewed": "reviewed"}
+
+
+def filter_bar() -> Filters:
+    """Draw the filters; what is chosen now."""
+    kept: Filters = st.session_state.get(_KEPT, Filters())
+    for key, value in {
+        "filter-lanes": list(kept.lanes),
+        "filter-label": kept.label or _ANY,
+        "filter-reviewed": kept.reviewed,
+        "filter-text": kept.text,
+    }.items():
+        st.session_state.setdefault(key, value)
+    lanes, label, reviewed, text = st.columns([3.3, 1.6, 1.6, 1.7], vertical_alignment="bottom")
+    with lanes:
+        st.pills(
+            "Urgency",
+            LANES,
+            selection_mode="multi",
+            key="filter-lanes",
+            format_func=lambda lane: LANE_STYLES[lane].word,
+            help="Show only these; none chosen shows all.",
+        )
+    label.selectbox("Flagged for", [_ANY, *LABELS], key="filter-label")
+    reviewed.selectbox("Review", REVIEWED, key="filter-reviewed", format_func=_REVIEWED_WORDS.__getitem__)
+    text.text_input("File name contains", key="filter-text")
+    chosen = Filters(
+        lanes=tuple(st.session_state["filter-lanes"]),
+        label="" if st.session_state["filter-label"] == _ANY else st.session_state["filter-label"],
+        reviewed=st.session_state["filter-reviewed"],
+        text=st.session_state["filter-text"],
+    )
+    st.session_state[_KEPT] = chosen
+    return chosen

@@ -1,0 +1,94 @@
+"""Small pieces of HTML, every text from outside escaped: the scores against their thresholds, urgency, figures.
+
+In: numbers and words. Out: strings for st.html. Knows no page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from html import escape
+
+from cxr_core.records import COVID, LABELS
+from ui.theme import LABEL_STYLES, LANE_STYLES
+
+
+def lane(name: str) -> str:
+    """Shape, word and, while hovering, what it means."""
+    style = LANE_STYLES[name]
+    return (
+        f'<span class="cxr-lane {name}" title="{escape(style.meaning)}">'
+        f'<i class="cxr-shape {name}" aria-hidden="true"></i>{style.word}</span>'
+    )
+
+
+def lanes(counts: Mapping[str, int]) -> str:
+    """A line of lanes, each with how many stand in it."""
+    parts = "".join(f"<span>{lane(name)} <b>{number}</b></span>" for name, number in counts.items())
+    return f'<div class="cxr-figures">{parts}</div>'
+
+
+def figures(pairs: Iterable[tuple[str, str]]) -> str:
+    """A line of figures: (number, what of)."""
+    return (
+        '<div class="cxr-figures">'
+        + "".join(f"<span><b>{escape(number)}</b>{escape(what)}</span>" for number, what in pairs)
+        + "</div>"
+    )
+
+
+def quiet(text: str) -> str:
+    """A sentence that steps back."""
+    return f'<div class="cxr-quiet">{escape(text)}</div>'
+
+
+def slider_meaning(flags: str, told: str) -> str:
+    """Beside a slider: how many it flags today; below it: what it caught and cost on the validation data."""
+    return (
+        f'<div class="cxr-meaning"><span class="flags" title="films in the worklist flagged at this threshold">'
+        f'{escape(flags)} flagged</span><span title="on the model\'s validation data, with 95% interval">'
+        f"{escape(told) or 'not measured'}</span></div>"
+    )
+
+
+def score_sentence(score: float, threshold: float, preset: str) -> str:
+    """In the words of the look: never normal or negative, always with the threshold beside it."""
+    places = 2
+    while places < 4 and score != threshold and f"{score:.{places}f}" == f"{threshold:.{places}f}":
+        places += 1
+    side = "above" if score > threshold else "at" if score == threshold else "below"
+    return f"Model score {score:.{places}f}, {side} your threshold {threshold:.{places}f} ({preset})"
+
+
+def score_table(scores: Mapping[str, float], thresholds: Mapping[str, float], preset: str, versions: str) -> str:
+    """The nine classes in their fixed order, each with a bar, a tick at its threshold and a sentence."""
+    rows = "".join(_score_row(label, scores[label], thresholds[label], preset) for label in LABELS)
+    return f'<div class="cxr-scores" title="{escape(versions)}">{rows}</div>'
+
+
+def _score_row(label: str, score: float, threshold: float, preset: str) -> str:
+    flagged = score >= threshold
+    dashed = " dashed" if label == COVID else ""
+    return (
+        f'<div class="cxr-score{" flagged" if flagged else ""}" data-label="{escape(label)}">'
+        f'<span class="swatch{dashed}" style="background:{LABEL_STYLES[label].colour}"></span>'
+        f'<span class="label">{escape(label)}</span>'
+        f'<span class="verdict">{"flagged" if flagged else "not flagged"}</span>'
+        f'<span class="number">{score:.2f}</span>'
+        f'<span class="track"><i class="fill{dashed}" style="width:{100 * score:.1f}%;'
+        f'background:{LABEL_STYLES[label].colour}"></i><i class="tick" style="left:{100 * threshold:.1f}%"></i></span>'
+        f'<span class="sentence">{score_sentence(score, threshold, preset)}</span></div>'
+    )
+
+
+def reasons(sentences: Iterable[str]) -> str:
+    """Why a study stands where it stands."""
+    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
+    return f'<ul class="cxr-reasons">{items}</ul>'
+
+
+def study(name: str, tags: Iterable[str], rest: str) -> str:
+    """What film this is, in one line."""
+    marks = "".join(f'<span class="cxr-tag">{escape(tag)}</span>' for tag in tags)
+    return (
+        f'<div class="cxr-study"><b title="{escape(name)}">{escape(name)}</b>{marks}<span>{escape(rest)}</span></div>'
+    )

@@ -1,0 +1,136 @@
+"""The worklist's rows: entries ranked under the session's thresholds, filtered, and said in words.
+
+In: entries and thresholds. Out: queued rows, counts, and plain dictionaries for the listing. Pure, but for the clock
+that is handed in; knows no widget.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from cxr_core.export.table import Row
+from cxr_core.records import LABELS, Ranked, Screening, Urgency, models_key
+from cxr_core.store import Entry, key_of
+from cxr_core.triage import rank
+
+LANES = ("urgent", "soon", "check", "refused", "routine")
+REVIEWED = ("all", "not yet", "reviewed")
+
+_DECISIONS = {"agree": "Agreed", "disagree": "Disagreed", "none": "Comment"}
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """One image at its place in the queue."""
+
+    entry: Entry
+    ranked: Ranked
+
+    @property
+    def lane(self) -> str:
+        """Its urgency; a refused image has a lane of its own, so that it is seen."""
+        return "refused" if self.entry.screening.status == "refused" else self.ranked.assessment.urgency
+
+    def as_row(self) -> Row:
+        """As the CSV wants it."""
+        return Row(self.ranked, self.entry.received_at, self.entry.screened_at, self.entry.review)
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a person wants to see; empty means everything."""
+
+    lanes: tuple[str, ...] = ()
+    label: str = ""
+    reviewed: str = "all"
+    text: str = ""
+
+    def admit(self, item: Queued) -> bool:
+        """Whether this row is to be seen."""
+        return (
+            (not self.lanes or item.lane in self.lanes)
+            and (not self.label or self.label in item.ranked.assessment.flagged)
+            and (self.reviewed == "all" or is_reviewed(item.entry) == (self.reviewed == "reviewed"))
+            and self.text.strip().casefold() in item.entry.screening.file.casefold()
+        )
+
+
+def queue(
+    entries: Sequence[Entry], thresholds: Mapping[str, float], urgencies: Mapping[str, Urgency]
+) -> tuple[Queued, ...]:
+    """Every image in queue order; ``entries`` in order of arrival, so that equals are read longest waiting first."""
+    by_key = {entry.key: entry for entry in entries}
+    ranked = rank((entry.screening for entry in entries), thresholds, urgencies)
+    return tuple(Queued(by_key[key_of(item.screening)], item) for item in ranked)
+
+
+def lane_counts(items: Iterable[Queued]) -> dict[str, int]:
+    """How many stand in each lane."""
+    counts = Counter(item.lane for item in items)
+    return {lane: counts[lane] for lane in LANES}
+
+
+def flag_counts(items: Iterable[Queued]) -> dict[str, int]:
+    """How many are flagged for each label."""
+    counts = Counter(label for item in items for label in item.ranked.assessment.flagged)
+    return {label: counts[label] for label in LABELS}
+
+
+def is_reviewed(entry: Entry) -> bool:
+    """Whether a person has decided; a comment alone is no decision."""
+    return entry.review is not None and entry.review.decision != "none"
+
+
+def waited(since: datetime, now: datetime) -> str:
+    """How long, as people say it on a ward."""
+    minutes = max(0, int((now - since) / timedelta(minutes=1)))
+    if minutes < 1:
+        return "< 1 min"
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 24 * 60:
+        return f"{minutes // 60} h {minutes % 60:02d}"
+    return f"{minutes // (24 * 60)} d {minutes // 60 % 24} h"
+
+
+def tags(entry: Entry, models: str) -> list[str]:
+    """What must not be overlooked about a row, in a word each."""
+    screening = entry.screening
+    found = []
+    if entry.synthetic:
+        found.append("synthetic")
+    if screening.warnings:
+        found.append("doubtful reading")
+    if screening.status == "screened" and models_key(screening.models) != models:
+        found.append("other model version")
+    return found
+
+
+def listing_row(item: Queued, thumb: Callable[[str], str | None], now: datetime, models: str) -> dict[str, Any]:
+    """A row as the listing component draws it."""
+    entry, screening, review = item.entry, item.entry.screening, item.entry.review
+    said = review is not None and (review.decision != "none" or review.comment)
+    return {
+        "id": entry.key,
+        "rank": item.ranked.rank,
+        "lane": item.lane,
+        "name": screening.file,
+        "tags": tags(entry, models),
+        "reasons": list(item.ranked.assessment.reasons),
+        "flagged": list(item.ranked.assessment.flagged),
+        "scores": scores(screening),
+        "image": screening.image is not None,
+        "thumb": thumb(entry.key) if screening.image else None,
+        "waiting": waited(entry.received_at, now),
+        "received": entry.received_at.astimezone().strftime("%Y-%m-%d %H:%M"),
+        "review": {"word": _DECISIONS[review.decision], "comment": review.comment} if review and said else None,
+    }
+
+
+def scores(screening: Screening) -> list[float] | None:
+    """The nine scores in their fixed order; None for a refused image."""
+    return [screening.scores[label] for label in LABELS] if screening.scores else None

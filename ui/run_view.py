@@ -1,0 +1,120 @@
+"""How a screening run is shown: progress with the time left, stop, results as they come, refusals with what to do.
+
+In: the job board and the session's own run. Out: nothing; a click on a result goes to Review.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from cxr_core.pipeline import Arrival
+from ui import films, markup, state
+from ui.frame import empty
+from ui.jobs import Board, Job
+from ui.listing import Style, listing
+from ui.navigate import open_review
+from ui.queue import Queued, listing_row, queue
+from ui.state import JOB, Site
+from ui.thresholds import Thresholds, current
+
+SHOWN = 40
+"""Newest results on this page; all of them stand in the worklist."""
+
+_ENDED = {
+    "done": "Finished",
+    "stopped": "Stopped. What was screened is kept; the files that were left are not.",
+    "failed": "The run ended early. What was screened is kept.",
+    "waiting": "Waiting for another run to finish",
+    "running": "Screening",
+}
+
+
+def run_view(board: Board, site: Site) -> None:
+    """Draw this session's run, or the one that still goes on after the page was reloaded."""
+    job = board.job(st.session_state.get(JOB)) or board.newest_running()
+    if job is None:
+        empty(
+            "No film has been sent in this session",
+            "Drop films, a folder or a zip above. Each result appears here as soon as it is ready and stays in the "
+            "worklist.",
+            "No film at hand? Load the sample studies: generated pictures, labelled synthetic.",
+        )
+        return
+    st.session_state[JOB] = job.number
+
+    @st.fragment(run_every=0.7 if job.running else None)
+    def live() -> None:
+        was_running = job.running
+        _draw(job, site)
+        if st.session_state.get("ended") != job.number and not was_running:
+            st.session_state["ended"] = job.number
+            state.changed()
+            st.rerun()
+
+    live()
+
+
+def _draw(job: Job, site: Site) -> None:
+    arrivals = tuple(job.arrivals)
+    _progress(job, len(arrivals))
+    refused = [a for a in arrivals if a.entry.screening.status == "refused"]
+    known = sum(a.known for a in arrivals)
+    pairs = [
+        (str(len(arrivals) - known - len(refused)), "screened"),
+        (str(known), "known"),
+        (str(len(refused)), "refused"),
+    ]
+    st.html(markup.figures(pairs))
+    if job.error:
+        st.error(job.error)
+    if job.left_out:
+        st.warning(
+            f"{job.left_out:,} more files were left out: at most {site.settings.max_files:,} at once. Send them next."
+        )
+    thresholds = current(site)
+    if refused:
+        st.subheader(f"Refused: {len(refused)}")
+        _rows(refused, "refused", site, thresholds)
+    others = [a for a in arrivals if a.entry.screening.status == "screened"]
+    if others:
+        st.subheader("Results, newest first")
+        _rows(others, "results", site, thresholds)
+        if len(others) > SHOWN:
+            st.html(markup.quiet(f"The newest {SHOWN} of {len(others)}; all of them stand in the worklist."))
+
+
+def _progress(job: Job, done: int) -> None:
+    bar, stop = st.columns([6, 1], vertical_alignment="center")
+    text = _ENDED[job.state]
+    if job.state == "running":
+        left = job.seconds_left
+        text = f"{done} of {job.total}" + (f" · {_clock(left)} left" if left is not None else "")
+    bar.progress(min(1.0, done / job.total) if job.total else float(job.state == "done"), text=text)
+    if job.running:
+        stop.button("Stop", on_click=job.stop, disabled=job.stopping.is_set(), width="stretch")
+    elif stop.button("Worklist", width="stretch", type="primary"):
+        st.switch_page("pages/2_Worklist.py")
+
+
+def _rows(arrivals: Sequence[Arrival], key: str, site: Site, thresholds: Thresholds) -> None:
+    newest = list(reversed(arrivals))[:SHOWN]
+    known = {a.entry.key for a in newest if a.known}
+    unique = tuple({a.entry.key: a.entry for a in newest}.values())
+    items: dict[str, Queued] = {i.entry.key: i for i in queue(unique, thresholds.values, site.screener.urgencies)}
+    rows = []
+    for entry in unique:
+        row = listing_row(
+            items[entry.key], lambda k: films.kept_thumbnail(site.store, k), state.now(), site.screener.models_key
+        )
+        row["rank"] = None
+        row["tags"] = (["known"] if entry.key in known else []) + row["tags"]
+        rows.append(row)
+    opened = listing(rows, Style("results", thresholds.values), key=f"rows-{key}")
+    if opened:
+        open_review(opened)
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

@@ -1,0 +1,80 @@
+"""The heavy objects, one of each a process, and what a session remembers.
+
+Settings, Store, Screener and the job board are shared by all sessions (each is safe for threads); nothing of one
+session stands in them. What belongs to a session stands in ``st.session_state`` under the names below.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from cxr_core.pipeline import Screener
+from cxr_core.settings import Settings
+from cxr_core.store import Entry, Store
+from ui.jobs import Board
+
+JOB = "job"
+"""Number of the run that Screen shows."""
+
+FILM = "film"
+"""Key of the image that Review shows."""
+
+READING_LIST = "reading_list"
+"""Keys in the order in which Review walks through them, as the worklist stood when it was left."""
+
+
+@st.cache_resource(show_spinner=False)
+def settings() -> Settings:
+    """The site's settings; SettingsError for a variable that makes no sense."""
+    return Settings.from_environment()
+
+
+@st.cache_resource(show_spinner=False)
+def store() -> Store:
+    """Films, screenings, reviews and choices; StoreError if they cannot be reached."""
+    return Store(settings())
+
+
+@st.cache_resource(show_spinner="Loading the models")
+def screener() -> Screener:
+    """The models; ModelError if there are none that can be used."""
+    return Screener(settings())
+
+
+@st.cache_resource(show_spinner=False)
+def board() -> Board:
+    """The screening runs of this process."""
+    return Board(settings())
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What every page asks: settings, store, models."""
+
+    settings: Settings
+    store: Store
+    screener: Screener
+
+
+def site() -> Site:
+    """All three, made at first need."""
+    return Site(settings(), store(), screener())
+
+
+@st.cache_resource(ttl=3, show_spinner=False)
+def entries() -> tuple[Entry, ...]:
+    """The whole worklist in order of arrival; a few seconds old at most, so that a slider does not ask the database."""
+    return store().entries()
+
+
+def changed() -> None:
+    """Say that the worklist is not what it was."""
+    entries.clear()
+
+
+def now() -> datetime:
+    """This moment, UTC."""
+    return datetime.now(UTC)
