@@ -15,9 +15,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
 
 from cxr_core.errors import RecordError, StoreError
 from cxr_core.records import Decision, Review, Screening, models_key
@@ -88,10 +88,7 @@ class Store:
 
         A refused image is found too; whether to read it again is the caller's choice.
         """
-        with self._database.reading() as session:
-            image = session.scalar(_images().where(ImageRow.key == sha256))
-            row = next((row for row in image.screenings if row.models_key == models_key), None) if image else None
-            return _entry(image, row) if image and row else None
+        return next(iter(self._entries(ImageRow.key == sha256, ScreeningRow.models_key == models_key)), None)
 
     def save(self, screening: Screening, received_at: datetime, *, synthetic: bool = False) -> Entry:
         """Keep a screening. The same image by the same models replaces the earlier one; by others, it is added.
@@ -102,47 +99,43 @@ class Store:
             raise RecordError("the time of arrival needs its time zone")
         payload = json.dumps(screening_to_json(screening), allow_nan=False)
 
+        key, made_by = key_of(screening), models_key(screening.models)
+
         def change(session: Session) -> Entry:
-            key = key_of(screening)
-            image = session.scalar(_images().where(ImageRow.key == key))
+            image = session.scalar(select(ImageRow).where(ImageRow.key == key))
             if image is None:
-                image = ImageRow(key=key, received_at=received_at.astimezone(UTC), synthetic=synthetic, review=None)
+                image = ImageRow(key=key, received_at=received_at, synthetic=synthetic)
                 session.add(image)
-            made_by = models_key(screening.models)
-            row = next((row for row in image.screenings if row.models_key == made_by), None)
+                session.flush()
+            mine = (ScreeningRow.image_id == image.id, ScreeningRow.models_key == made_by)
+            row = session.scalar(select(ScreeningRow).where(*mine))
             if row is None:
-                row = ScreeningRow(models_key=made_by)
-                image.screenings.append(row)
+                row = ScreeningRow(image_id=image.id, models_key=made_by)
+                session.add(row)
             row.status, row.payload, row.screened_at = screening.status, payload, datetime.now(UTC)
-            return _entry(image, row)
+            session.flush()
+            return _entry(session.execute(_LINES.where(*mine)).one())
 
         return self._change(change)
 
     def entries(self) -> tuple[Entry, ...]:
         """Every image, in order of arrival, refused ones too, each with its latest screening."""
-        with self._database.reading() as session:
-            images = session.scalars(_images().order_by(ImageRow.received_at, ImageRow.id)).all()
-            return tuple(_entry(image, image.screenings[-1]) for image in images if image.screenings)
+        return self._entries()
 
     def entry(self, key: str) -> Entry | None:
         """One image with its latest screening, or None."""
-        with self._database.reading() as session:
-            image = session.scalar(_images().where(ImageRow.key == key))
-            return _entry(image, image.screenings[-1]) if image and image.screenings else None
+        return next(iter(self._entries(ImageRow.key == key)), None)
 
     def history(self, key: str) -> tuple[Screening, ...]:
         """Every screening of one image, by whichever models, the latest last."""
         with self._database.reading() as session:
-            image = session.scalar(_images().where(ImageRow.key == key))
-            return tuple(_parsed(row.payload) for row in image.screenings) if image else ()
+            return tuple(_parsed(line.payload) for line in session.execute(_LINES.where(ImageRow.key == key)))
 
     def remove(self, key: str) -> None:
         """Forget an image: its screenings, its review, its film. No error if it is not here."""
 
         def change(session: Session) -> None:
-            image = session.scalar(_images().where(ImageRow.key == key))
-            if image is not None:
-                session.delete(image)
+            session.execute(delete(ImageRow).where(ImageRow.key == key))  # the rows below it go with it
 
         self._change(change)
         if not key.startswith("unread-"):
@@ -155,11 +148,11 @@ class Store:
         review = Review(decision, comment, at or datetime.now(UTC))
 
         def change(session: Session) -> Review:
-            image = session.scalar(_images().where(ImageRow.key == key))
-            if image is None:
+            image_id = session.scalar(select(ImageRow.id).where(ImageRow.key == key))
+            if image_id is None:
                 raise StoreError("this image is no longer in the worklist; reload the page")
-            row = image.review = image.review or ReviewRow()
-            row.decision, row.comment, row.reviewed_at = review.decision, review.comment, review.reviewed_at
+            said = {"decision": decision, "comment": comment, "reviewed_at": review.reviewed_at}
+            session.merge(ReviewRow(image_id=image_id, **said))
             return review
 
         return self._change(change)
@@ -180,6 +173,12 @@ class Store:
             raise RecordError(f"setting {name} must be a JSON value: {exc}") from exc
         self._change(lambda session: session.merge(SettingRow(name=name, value=text, changed_at=datetime.now(UTC))))
 
+    def _entries(self, *only: ColumnElement[bool]) -> tuple[Entry, ...]:
+        """The latest screening of each image that fits, in order of arrival."""
+        with self._database.reading() as session:
+            latest = {line.key: line for line in session.execute(_LINES.where(*only))}
+        return tuple(_entry(line) for line in latest.values())
+
     def _change(self, change: Callable[[Session], T]) -> T:
         """Run a change in one transaction; once more if another session added the same row at the same moment."""
         try:
@@ -192,19 +191,32 @@ class Store:
             return change(session)
 
 
-def _images() -> Any:
-    return select(ImageRow).options(selectinload(ImageRow.screenings), selectinload(ImageRow.review))
+_LINES = (
+    select(
+        ImageRow.key,
+        ImageRow.received_at,
+        ImageRow.synthetic,
+        ScreeningRow.payload,
+        ScreeningRow.screened_at,
+        ReviewRow.decision,
+        ReviewRow.comment,
+        ReviewRow.reviewed_at,
+    )
+    .join(ScreeningRow, ScreeningRow.image_id == ImageRow.id)
+    .outerjoin(ReviewRow, ReviewRow.image_id == ImageRow.id)
+    .order_by(ImageRow.received_at, ImageRow.id, ScreeningRow.screened_at, ScreeningRow.id)
+)
+"""A line a screening; images in order of arrival, the screenings of an image in order of time."""
 
 
-def _entry(image: ImageRow, row: ScreeningRow) -> Entry:
-    said = image.review
+def _entry(line: Any) -> Entry:
     return Entry(
-        key=image.key,
-        screening=_parsed(row.payload),
-        received_at=image.received_at,
-        screened_at=row.screened_at,
-        synthetic=image.synthetic,
-        review=Review(said.decision, said.comment, said.reviewed_at) if said else None,  # type: ignore[arg-type]
+        key=line.key,
+        screening=_parsed(line.payload),
+        received_at=line.received_at,
+        screened_at=line.screened_at,
+        synthetic=line.synthetic,
+        review=Review(line.decision, line.comment, line.reviewed_at) if line.decision else None,
     )
 
 

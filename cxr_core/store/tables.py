@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import DateTime, Dialect, ForeignKey, MetaData, String, Text, UniqueConstraint
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 
@@ -49,6 +49,17 @@ class Base(DeclarativeBase):
     type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: UtcTime}
 
 
+class ImageRow(Base):
+    """One image as it came in; ``id`` rises in order of arrival."""
+
+    __tablename__ = "images"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(80), unique=True)
+    received_at: Mapped[datetime] = mapped_column(index=True)
+    synthetic: Mapped[bool]
+
+
 class ScreeningRow(Base):
     """One screening; ``payload`` is its JSON (cxr_core.serial), the other columns are for queries."""
 
@@ -72,21 +83,6 @@ class ReviewRow(Base):
     decision: Mapped[str] = mapped_column(String(16))
     comment: Mapped[str] = mapped_column(Text)
     reviewed_at: Mapped[datetime]
-
-
-class ImageRow(Base):
-    """One image as it came in; ``id`` rises in order of arrival."""
-
-    __tablename__ = "images"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(String(80), unique=True)
-    received_at: Mapped[datetime] = mapped_column(index=True)
-    synthetic: Mapped[bool]
-    screenings: Mapped[list[ScreeningRow]] = relationship(
-        cascade="all, delete-orphan", passive_deletes=True, order_by=(ScreeningRow.screened_at, ScreeningRow.id)
-    )
-    review: Mapped[ReviewRow | None] = relationship(cascade="all, delete-orphan", passive_deletes=True)
 
 
 class SettingRow(Base):
