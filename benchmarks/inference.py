@@ -61,7 +61,14 @@ class Subject:
         """No more turns."""
         self.process.stdin.close()
         self.peak_mb = self.hear()["peak_mb"]
+
+    def stop(self) -> None:
+        """End the process, wherever it is."""
+        self.process.kill()
         self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe:
+                pipe.close()
 
     def median(self, batch: int) -> float:
         """Milliseconds a film."""
@@ -83,8 +90,12 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"nothing to measure: {exc}", file=sys.stderr)
         return 1
     facts = machine.describe()
-    subjects = _start(dict(zip(names, folders, strict=True)), chosen.threads)
-    _measure(subjects, chosen.batch, chosen.rounds, chosen.seconds)
+    subjects = _plan(dict(zip(names, folders, strict=True)), chosen.threads)
+    try:
+        _measure(subjects, chosen.batch, chosen.rounds, chosen.seconds)
+    finally:
+        for subject in subjects:
+            subject.stop()
     report = render(subjects, facts, chosen)
     print(report)
     if chosen.write:
@@ -103,8 +114,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _start(folders: dict[str, Path], threads: int) -> list[Subject]:
-    """All subjects, loaded and waiting: each model, all of them on one film, the peer."""
+def _plan(folders: dict[str, Path], threads: int) -> list[Subject]:
+    """All subjects, their processes started: each model, all of them on one film, the peer."""
     groups = {name: [folder] for name, folder in folders.items()}
     if len(groups) > 1:
         groups[" + ".join(groups)] = list(folders.values())
@@ -113,10 +124,7 @@ def _start(folders: dict[str, Path], threads: int) -> list[Subject]:
         plan.append((PEER, "torch", []))
     else:
         print(f"{PEER} is left out: pip install -r requirements-bench.txt", file=sys.stderr)
-    subjects = [Subject(name, runtime, _process(runtime, paths, threads)) for name, runtime, paths in plan]
-    for subject in subjects:
-        subject.input = subject.hear()["input"]
-    return subjects
+    return [Subject(name, runtime, _process(runtime, paths, threads)) for name, runtime, paths in plan]
 
 
 def _process(runtime: str, folders: list[Path], threads: int) -> subprocess.Popen[str]:
@@ -127,7 +135,9 @@ def _process(runtime: str, folders: list[Path], threads: int) -> subprocess.Pope
 
 
 def _measure(subjects: list[Subject], batches: list[int], rounds: int, seconds: float) -> None:
-    """Round after round, each subject once; every round begins with another one."""
+    """Wait until all are loaded; then round after round, each subject once, every round beginning with another."""
+    for subject in subjects:
+        subject.input = subject.hear()["input"]
     for number in range(rounds):
         start = number % len(subjects)
         for subject in subjects[start:] + subjects[:start]:
