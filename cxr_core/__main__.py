@@ -71,8 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     screen = commands.add_parser(
         "screen",
         help="screen files, folders and zip archives",
-        description="Screens every image under PATH and writes what the models say: one JSON object a line, in the "
-        "order of the input, or a CSV table, in the order of the queue.",
+        description="Screens every image under PATH and writes what the models say: one JSON object a line,\n"
+        "in the order of the input, or a CSV table, in the order of the queue.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
