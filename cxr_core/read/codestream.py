@@ -1,7 +1,8 @@
 """Headers of PNG, JPEG, JPEG-LS and JPEG 2000 streams: size and depth, without decoding a pixel.
 
 In: the stream's bytes. Out: a Frame, or None where the header cannot be followed. Known before decoding, a size can be
-refused before memory is spent on it. Sources: ISO/IEC 15948 (PNG), ITU-T T.81 (JPEG), T.87 (JPEG-LS), T.800 (JPEG 2000).
+refused before memory is spent on it. Sources: ISO/IEC 15948 (PNG), ITU-T T.81 (JPEG), T.87 (JPEG-LS), T.800
+(JPEG 2000).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """DICOM bytes -> the few attributes that reading a film needs, checked; no pixel is decoded here.
 
-Only the tags in _TAGS are parsed: a name or an identifier that is never read cannot leak. Sources: PS3.10 (file format),
+Only the tags in _TAGS are parsed: a name or an identifier that is never read cannot leak. Sources: PS3.10 (files),
 PS3.3 C.7.6.3 (image pixel), C.8.11 (digital X-ray), PS3.6 (registry of UIDs).
 """
 
@@ -49,58 +49,16 @@ _FILM_CLASSES = frozenset((
 ))  # fmt: skip
 # PS3.3 C.7.3.1.1.1: the terms that certainly mean another kind of picture. Free text outside this list is let through
 # where the SOP class is a film's, because real archives hold many home-made terms.
-_OTHER_MODALITIES = frozenset(
-    [
-        "CT",
-        "MR",
-        "US",
-        "PT",
-        "NM",
-        "MG",
-        "XA",
-        "ECG",
-        "ES",
-        "GM",
-        "XC",
-        "OP",
-        "OPT",
-        "SM",
-        "IO",
-        "PX",
-        "BMD",
-        "BI",
-        "DG",
-        "TG",
-        "LS",
-        "HD",
-        "EPS",
-        "IVUS",
-        "IVOCT",
-        "AR",
-        "KER",
-        "LEN",
-        "VA",
-        "OCT",
-        "OPM",
-        "RTIMAGE",
-        "RTDOSE",
-        "RTSTRUCT",
-        "RTPLAN",
-        "REG",
-        "SEG",
-        "SR",
-        "PR",
-        "KO",
-        "DOC",
-        "AU",
-        "SMR",
-    ]
-)
+_OTHER_MODALITIES = frozenset((
+    "AR", "AU", "BI", "BMD", "CT", "DG", "DOC", "ECG", "EPS", "ES", "GM", "HD", "IO", "IVOCT", "IVUS", "KER", "KO",
+    "LEN", "LS", "MG", "MR", "NM", "OCT", "OP", "OPM", "OPT", "PR", "PT", "PX", "REG", "RTDOSE", "RTIMAGE", "RTPLAN",
+    "RTSTRUCT", "SEG", "SM", "SMR", "SR", "TG", "US", "VA", "XA", "XC",
+))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How the pixel data is laid out (PS3.3 C.7.6.3), checked for plausibility; ``shift`` is what lies below the bits."""
+    """How the pixel data is laid out (PS3.3 C.7.6.3), checked; ``shift`` is what lies below the bits."""
 
     width: int
     height: int
@@ -142,7 +100,7 @@ def _parse(data: bytes) -> Dataset:
 
 
 def _inflated(data: bytes, limit: int) -> bytes:
-    """A deflated dataset (PS3.5 A.5) unpacked, at most ``limit`` bytes, and without its header; else ``data`` itself."""
+    """A deflated dataset (PS3.5 A.5) unpacked to at most ``limit`` bytes, without its header; else ``data`` itself."""
     length = int.from_bytes(data[140:144], "little") if data[132:138] == b"\x02\0\0\0UL" else 0
     start = 144 + length
     if _DEFLATED not in data[144:start]:

@@ -98,9 +98,10 @@ def _decode_jpeg(data: bytes) -> npt.NDArray[np.uint8]:
 
 
 def _without_alpha(decoded: npt.NDArray[np.integer]) -> Stored:
-    """OpenCV's (H, W[, 1, 3 BGR, 4 BGRA]) -> (H, W) or (H, W, 3) RGB; transparent parts on black, as a viewer shows them.
+    """OpenCV's grey, BGR or BGRA -> (H, W) or (H, W, 3) RGB.
 
-    An alpha that hides everything was left unset by its writer, and is dropped.
+    Transparent parts lie on black, as a viewer shows them; an alpha that hides everything was left unset by its writer
+    and is dropped.
     """
     if decoded.ndim == 2 or decoded.shape[2] == 1:
         return decoded.reshape(decoded.shape[:2])

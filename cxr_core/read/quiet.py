@@ -45,7 +45,7 @@ _LOGGERS = ("pydicom", "pylibjpeg", "openjpeg", "PIL")
 _lock = threading.Lock()
 _readers = 0
 _saved: list[tuple[logging.Logger, bool]] = []
-_caught: warnings.catch_warnings | None = None  # type: ignore[type-arg]
+_caught: warnings.catch_warnings | None = None
 
 
 @contextmanager
@@ -87,7 +87,7 @@ def _leave() -> None:
 
 
 def contain(work: Callable[[], T], otherwise: str, refusal: type[Refusal] = DamagedImage) -> T:
-    """``work()``, quietly; a foreign exception becomes ``refusal(otherwise)`` without cause, context or quoted value."""
+    """``work()``, quietly; a foreign exception becomes ``refusal(otherwise)`` without cause, context or quotation."""
     try:
         with quiet():
             return work()
@@ -98,5 +98,5 @@ def contain(work: Callable[[], T], otherwise: str, refusal: type[Refusal] = Dama
         refusal, otherwise = TooLarge, "The image needs more memory than there is. Export it at a lower resolution."
     except FOREIGN as exc:
         kind = type(exc).__name__
-    # Raised outside the handler: Python would otherwise keep the foreign exception, and the value it quotes, as context.
+    # Outside the handler: Python would otherwise keep the foreign exception, and the value it quotes, as context.
     raise refusal(f"{otherwise} [{kind}]")
