@@ -37,7 +37,9 @@ class Films:
         sha256 = hashlib.sha256(data).hexdigest()
         path = self._path(self._films, sha256)
         try:
-            if not (path.exists() and path.stat().st_size == len(data)):
+            if not (
+                path.exists() and path.read_bytes() == data
+            ):  # a film damaged on disk is mended by sending it again
                 path.parent.mkdir(mode=0o700, exist_ok=True)
                 _write_whole(path, data)
         except OSError as exc:
@@ -53,7 +55,7 @@ class Films:
         except OSError as exc:
             raise StoreError(f"a film could not be read ({exc.strerror})") from exc
         if hashlib.sha256(data).hexdigest() != sha256:
-            raise StoreError("this film was damaged in the data folder; remove it and send it again")
+            raise StoreError("this film was damaged in the data folder; send it again")
         return data
 
     def has(self, sha256: str) -> bool:
@@ -99,7 +101,9 @@ def _write_whole(path: Path, data: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
+    if not hasattr(os, "O_DIRECTORY"):
+        return  # Windows cannot open a folder, and renames through its own journal
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)
     finally:

@@ -188,10 +188,11 @@ def test_films_and_database_are_private(settings, store):
     assert all(stat.S_IMODE(path.stat().st_mode) & 0o077 == 0 for path in everything)
 
 
-def test_a_film_cut_short_on_disk_is_found_out_and_mended_by_sending_it_again(settings, store):
+@pytest.mark.parametrize("damaged", [b"fil", b"fILm"])
+def test_a_film_damaged_on_disk_is_found_out_and_mended_by_sending_it_again(settings, store, damaged):
     sha256 = store.add_film(b"film")
     path = settings.data_dir / "films" / sha256[:2] / sha256
-    path.write_bytes(b"fil")
+    path.write_bytes(damaged)
     with pytest.raises(StoreError, match="damaged"):
         store.film(sha256)
     store.add_film(b"film")
