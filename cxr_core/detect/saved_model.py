@@ -109,9 +109,9 @@ def from_api(answer: Mapping[str, Any], card: ModelCard) -> RawOutput:
     valid = np.arange(boxes.shape[1])[None] < count
     scores = np.where(valid, np.asarray(answer["detection_scores"], np.float32), 0)
     classes = np.asarray(answer["detection_classes"]).astype(np.int64)
-    if (scores > 0).any() and not np.isin(classes[scores > 0], range(1, len(card.labels) + 1)).all():
-        raise ModelInvalid(f"{card.name} answers with class {classes[scores > 0].max()}, its label map names "
-                           f"1 to {len(card.labels)}")  # fmt: skip
+    stray = np.setdiff1d(classes[scores > 0], np.arange(1, len(card.labels) + 1))
+    if len(stray):
+        raise ModelInvalid(f"{card.name} answers with class {stray[0]}, its label map names 1 to {len(card.labels)}")
     each = np.where(classes[..., None] == np.arange(1, len(card.labels) + 1), scores[..., None], np.float32(0))
     best = each.max(axis=1, initial=0)
     return RawOutput(best, boxes[:, :, None, :], each)

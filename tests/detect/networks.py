@@ -95,8 +95,8 @@ def export_ours(tf, net, folder):
     make_card(folder).save(folder)
 
 
-def export_foreign(tf, net, folder, batch):
-    pictures = tf.TensorSpec((batch, None, None, 3), tf.uint8, name="input_tensor")
+def export_foreign(tf, net, folder, batch, dtype="uint8"):
+    pictures = tf.TensorSpec((batch, None, None, 3), tf.dtypes.as_dtype(dtype), name="input_tensor")
 
     def serve(input_tensor):
         return api_outputs(tf, raw_outputs(tf, net, to_grey(tf, input_tensor)))
