@@ -3,6 +3,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PORT ?= 8501
+REQUIREMENTS ?= requirements.txt
 
 .PHONY: app test lint unit browser clean
 
@@ -26,8 +27,8 @@ browser: .venv/.dev
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11) and "Python 3.11 or newer is needed")'
 	$(PYTHON) -m venv .venv
 
-.venv/.app: requirements.txt constraints.txt | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --requirement requirements.txt --constraint constraints.txt
+.venv/.app: $(REQUIREMENTS) constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --requirement $(REQUIREMENTS) --constraint constraints.txt
 	touch $@
 
 .venv/.dev: requirements-dev.txt .venv/.app
