@@ -24,6 +24,7 @@ from cxr_core.settings import Settings
 BROKEN = "The DICOM file is damaged or cut short. Send or export it again from its source."
 
 _PREAMBLE = 128
+_PIXEL_DATA = (b"\xe0\x7f\x10\x00", b"\x7f\xe0\x00\x10")
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 _TAGS = (
     "SOPClassUID", "Modality", "ViewPosition", "PresentationIntentType",
@@ -83,11 +84,16 @@ def looks_like_dicom(data: bytes) -> bool:
 
 
 def parse(data: bytes, settings: Settings) -> Dataset:
-    """The dataset with the tags above and a transfer syntax; DamagedImage where it cannot be followed."""
+    """The dataset with the tags above and a transfer syntax; DamagedImage where it cannot be followed to its end."""
     if data[:4] == b"DICM":
         data = bytes(_PREAMBLE) + data
     limit = settings.max_file_mb * 1_000_000
-    return contain(lambda: _parse(_inflated(data, limit)), BROKEN)
+    data = contain(lambda: _inflated(data, limit), BROKEN)
+    dataset = contain(lambda: _parse(data), BROKEN)
+    if "PixelData" not in dataset and any(tag in data for tag in _PIXEL_DATA):
+        # The parser stops without a word where a length leads beyond the end of the file.
+        raise DamagedImage(BROKEN)
+    return dataset
 
 
 def _parse(data: bytes) -> Dataset:
@@ -135,6 +141,14 @@ def numbers(dataset: Dataset, keyword: str) -> tuple[float, ...]:
         return contain(convert, BROKEN)
     except DamagedImage:
         return ()
+
+
+def present(dataset: Dataset, keyword: str) -> bool:
+    """Whether an attribute has any content, readable or not."""
+    try:
+        return contain(lambda: dataset.get(keyword) not in (None, "", [], ()), BROKEN)
+    except DamagedImage:
+        return True
 
 
 def word(dataset: Dataset, keyword: str) -> str:
@@ -190,7 +204,9 @@ def layout_of(dataset: Dataset, settings: Settings) -> Layout:
         high = bits - 1
     syntax = UID(str(dataset.file_meta.TransferSyntaxUID))
     samples = whole("SamplesPerPixel", 1)
-    photometric = word(dataset, "PhotometricInterpretation") or "MONOCHROME2"
+    photometric = word(dataset, "PhotometricInterpretation")
+    if samples == 1 and photometric not in ("MONOCHROME1", "PALETTE COLOR"):
+        photometric = "MONOCHROME2"
     depth = Depth(bits, whole("PixelRepresentation", 0) == 1)
     return Layout(
         width,

@@ -18,29 +18,29 @@ from pydicom.uid import UID
 
 from cxr_core.errors import DamagedImage, UnsupportedEncoding
 from cxr_core.read.codestream import Frame, jpeg2000_frame, jpeg_frame
-from cxr_core.read.dataset import BROKEN, Layout
+from cxr_core.read.dataset import BROKEN, Layout, number
 from cxr_core.read.grey import Depth, Stored
 from cxr_core.read.quiet import contain
 
 Header = Callable[[bytes], Frame | None]
 
-_JPEG_12 = "pylibjpeg-libjpeg"
 _JPEG_DCT = (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit)
-# Transfer syntax -> (pydicom's name of the decoder, header of its stream)
-DECODERS: Mapping[UID, tuple[str, Header | None]] = MappingProxyType(
+_JPEG_12 = "pylibjpeg-libjpeg"
+# Transfer syntax -> (pydicom's name of the decoder, the package that brings it, header of its stream)
+DECODERS: Mapping[UID, tuple[str, str, Header | None]] = MappingProxyType(
     {
-        uid.JPEGBaseline8Bit: ("pillow", jpeg_frame),
-        uid.JPEGExtended12Bit: ("pillow", jpeg_frame),
-        uid.JPEGLossless: ("gdcm", jpeg_frame),
-        uid.JPEGLosslessSV1: ("gdcm", jpeg_frame),
-        uid.JPEGLSLossless: ("pyjpegls", jpeg_frame),
-        uid.JPEGLSNearLossless: ("pyjpegls", jpeg_frame),
-        uid.JPEG2000Lossless: ("pylibjpeg", jpeg2000_frame),
-        uid.JPEG2000: ("pylibjpeg", jpeg2000_frame),
-        uid.HTJ2KLossless: ("pylibjpeg", jpeg2000_frame),
-        uid.HTJ2KLosslessRPCL: ("pylibjpeg", jpeg2000_frame),
-        uid.HTJ2K: ("pylibjpeg", jpeg2000_frame),
-        uid.RLELossless: ("pylibjpeg", None),
+        uid.JPEGBaseline8Bit: ("pillow", "pillow", jpeg_frame),
+        uid.JPEGExtended12Bit: ("pillow", "pillow", jpeg_frame),
+        uid.JPEGLossless: ("gdcm", "python-gdcm", jpeg_frame),
+        uid.JPEGLosslessSV1: ("gdcm", "python-gdcm", jpeg_frame),
+        uid.JPEGLSLossless: ("pyjpegls", "pyjpegls", jpeg_frame),
+        uid.JPEGLSNearLossless: ("pyjpegls", "pyjpegls", jpeg_frame),
+        uid.JPEG2000Lossless: ("pylibjpeg", "pylibjpeg-openjpeg", jpeg2000_frame),
+        uid.JPEG2000: ("pylibjpeg", "pylibjpeg-openjpeg", jpeg2000_frame),
+        uid.HTJ2KLossless: ("pylibjpeg", "pylibjpeg-openjpeg", jpeg2000_frame),
+        uid.HTJ2KLosslessRPCL: ("pylibjpeg", "pylibjpeg-openjpeg", jpeg2000_frame),
+        uid.HTJ2K: ("pylibjpeg", "pylibjpeg-openjpeg", jpeg2000_frame),
+        uid.RLELossless: ("pylibjpeg", "pylibjpeg-rle", None),
     }
 )
 _NATIVE = (uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian)
@@ -48,6 +48,7 @@ _NATIVE = (uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitV
 
 def first_frame(dataset: Dataset, layout: Layout) -> tuple[Stored, Depth]:
     """The first frame, (H, W) stored numbers or (H, W, 3) RGB, and how many bits they use."""
+    _complete(dataset, layout)
     if layout.syntax in _NATIVE:
         stored, depth = _native(dataset, layout), layout.depth
     elif layout.syntax in DECODERS:
@@ -63,6 +64,16 @@ def first_frame(dataset: Dataset, layout: Layout) -> tuple[Stored, Depth]:
     return stored, depth
 
 
+def _complete(dataset: Dataset, layout: Layout) -> None:
+    """Write the checked layout back: secondary captures often lack what pydicom insists on."""
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = layout.samples, layout.photometric
+    dataset.BitsAllocated, dataset.BitsStored = layout.allocated, layout.depth.bits
+    dataset.HighBit = layout.depth.bits - 1
+    dataset.PixelRepresentation, dataset.NumberOfFrames = int(layout.depth.signed), layout.frames
+    if layout.samples > 1 and number(dataset, "PlanarConfiguration") not in (0, 1):
+        dataset.PlanarConfiguration = 0
+
+
 def _native(dataset: Dataset, layout: Layout) -> Stored:
     """Uncompressed pixels; bits above and below the stored ones (old overlays lie there) are removed."""
     decoder = get_decoder(layout.syntax)
@@ -74,7 +85,7 @@ def _native(dataset: Dataset, layout: Layout) -> Stored:
 
 
 def _encapsulated(dataset: Dataset, layout: Layout) -> tuple[Stored, Depth]:
-    plugin, header = DECODERS[layout.syntax]
+    plugin, package, header = DECODERS[layout.syntax]
     bits = layout.depth.bits
     if header is not None:
         stream = contain(lambda: get_frame(dataset.PixelData, 0, number_of_frames=layout.frames), BROKEN)
@@ -83,16 +94,15 @@ def _encapsulated(dataset: Dataset, layout: Layout) -> tuple[Stored, Depth]:
             raise DamagedImage(BROKEN)
         bits = min(max(bits, frame.bits), 16)
         if layout.syntax in _JPEG_DCT and frame.bits != 8:
-            plugin = "pylibjpeg"
+            plugin, package = "pylibjpeg", _JPEG_12
     decoder = get_decoder(layout.syntax)
     if plugin not in decoder.available_plugins:
-        raise UnsupportedEncoding(_no_decoder(layout.syntax))
+        raise UnsupportedEncoding(_no_decoder(layout.syntax, f"Install {package}, or send"))
     stored = contain(lambda: decoder.as_array(dataset, index=0, decoding_plugin=plugin)[0], BROKEN)
     depth = Depth(bits, layout.depth.signed)
     return np.clip(stored, depth.low, depth.high), depth
 
 
-def _no_decoder(syntax: UID) -> str:
+def _no_decoder(syntax: UID, remedy: str = "Send") -> str:
     known = syntax.name if syntax.name != syntax else "a private transfer syntax"
-    package = f"Install {_JPEG_12}, or send" if syntax in _JPEG_DCT else "Send"
-    return f"No decoder here reads {known}. {package} the film uncompressed or as JPEG Lossless."
+    return f"No decoder here reads {known}. {remedy} the film uncompressed or as JPEG Lossless."

@@ -9,7 +9,7 @@ from pydicom.dataset import Dataset
 
 from cxr_core.read.dataset import check_kind, layout_of, looks_like_dicom, parse, word
 from cxr_core.read.decode import first_frame
-from cxr_core.read.grey import to_grey
+from cxr_core.read.grey import flat_end, to_grey
 from cxr_core.read.transforms import greys_of
 from cxr_core.records import Notice, Radiograph, View
 from cxr_core.settings import Settings
@@ -28,10 +28,13 @@ def read_dicom(data: bytes, name: str, sha256: str, settings: Settings) -> Radio
     stored, depth = first_frame(dataset, layout)
     notices: tuple[Notice, ...] = ()
     if stored.ndim == 3:
-        stored, notices = to_grey(stored)
-    pixels, mended = greys_of(dataset, stored, depth, layout.photometric)
+        # Colour has no modality and VOI transforms (PS3.3 C.11.1, C.11.2): what it shows is what it holds.
+        stored, notices = to_grey(stored, depth)
+        pixels, mended = greys_of(Dataset(), stored, depth, inverted=False)
+    else:
+        pixels, mended = greys_of(dataset, stored, depth, inverted=layout.photometric == "MONOCHROME1")
     position = word(dataset, "ViewPosition")
-    notices += mended + _frames_notice(layout.frames) + _view_notice(dataset, position)
+    notices += mended + _frames_notice(layout.frames) + _view_notice(position) + flat_end(pixels)
     return Radiograph(name, sha256, pixels, "dicom", _VIEWS.get(position), notices)
 
 
@@ -41,7 +44,7 @@ def _frames_notice(frames: int) -> tuple[Notice, ...]:
     return (Notice("first_frame", f"The file holds {frames} frames; only the first was read."),)
 
 
-def _view_notice(dataset: Dataset, position: str) -> tuple[Notice, ...]:
+def _view_notice(position: str) -> tuple[Notice, ...]:
     if position not in _LATERAL:
         return ()
     return (Notice("lateral_view", "The film is a lateral view; the models know frontal views only."),)

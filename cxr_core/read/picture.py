@@ -18,9 +18,11 @@ from PIL import Image, ImageOps
 from cxr_core.errors import DamagedImage, UnsupportedEncoding
 from cxr_core.read.codestream import jpeg_frame, png_frame
 from cxr_core.read.grey import (
+    Depth,
     Stored,
     check_contrast,
     check_size,
+    flat_end,
     full_or_stretched,
     histogram,
     look_up,
@@ -117,9 +119,10 @@ def _film(decoded: Stored, name: str, sha256: str, source: Source) -> Radiograph
     """Decoded greys or RGB of 8 or 16 bits -> Radiograph."""
     notices: tuple[Notice, ...] = ()
     if decoded.ndim == 3:
-        decoded, notices = to_grey(decoded)
+        decoded, notices = to_grey(decoded, Depth(8 * decoded.dtype.itemsize))
     depth = tight_depth(decoded)
     counts = histogram(decoded, depth)
     check_contrast(counts)
     greys, stretched = full_or_stretched(depth.values(), counts)
-    return Radiograph(name, sha256, look_up(decoded, greys, depth), source, warnings=notices + stretched)
+    pixels = look_up(decoded, greys, depth)
+    return Radiograph(name, sha256, pixels, source, warnings=notices + stretched + flat_end(pixels))

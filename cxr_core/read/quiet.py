@@ -2,7 +2,7 @@
 
 pydicom quotes the value it complains about, and that value may be a patient's name. So its warnings and its logger are
 muted while any thread reads, and its exceptions are replaced by a Refusal that holds only the exception's type and no
-cause. This module knows nothing of DICOM.
+cause.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
+
+import pydicom.errors
 
 from cxr_core.errors import DamagedImage, Refusal, TooLarge
 
@@ -37,6 +39,8 @@ FOREIGN: tuple[type[Exception], ...] = (
     ValueError,
     Warning,
     struct.error,
+    pydicom.errors.BytesLengthException,
+    pydicom.errors.InvalidDicomError,
     zipfile.BadZipFile,
     zlib.error,
 )

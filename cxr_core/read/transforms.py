@@ -13,7 +13,7 @@ import numpy.typing as npt
 from pydicom.dataset import Dataset
 
 from cxr_core.errors import DamagedImage
-from cxr_core.read.dataset import BROKEN, number, numbers, word
+from cxr_core.read.dataset import BROKEN, number, numbers, present, word
 from cxr_core.read.grey import (
     Depth,
     Greys,
@@ -42,18 +42,21 @@ POLARITY_DOUBTFUL = Notice(
 )
 
 
-def greys_of(dataset: Dataset, stored: Stored, depth: Depth, photometric: str) -> tuple[Greys, tuple[Notice, ...]]:
-    """(H, W) uint16 greys of (H, W) stored numbers, and what had to be mended; NoContrast for a flat film."""
+def greys_of(dataset: Dataset, stored: Stored, depth: Depth, *, inverted: bool) -> tuple[Greys, tuple[Notice, ...]]:
+    """(H, W) uint16 greys of (H, W) stored numbers, and what had to be mended; NoContrast for a flat film.
+
+    ``inverted`` is MONOCHROME1: the inversion comes last, after the window, or the window would land on wrong values.
+    """
     counts = histogram(stored, depth)
     padding = _padding(dataset, depth)
     counts[padding] = 0
     check_contrast(counts)
     values = _modality(dataset, depth.values())
     greys, notices = _voi(dataset, values, counts)
-    if photometric == "MONOCHROME1":
+    if inverted:
         greys = 1.0 - greys
     greys[padding] = 0.0
-    return look_up(stored, greys, depth), notices + _polarity_notice(dataset, photometric)
+    return look_up(stored, greys, depth), notices + _polarity_notice(dataset, inverted=inverted)
 
 
 def _padding(dataset: Dataset, depth: Depth) -> slice:
@@ -79,21 +82,17 @@ def _modality(dataset: Dataset, values: Values) -> Values:
 def _voi(dataset: Dataset, values: Values, counts: npt.NDArray[np.int64]) -> tuple[Values, tuple[Notice, ...]]:
     """Greys in [0, 1] by the VOI LUT, else the first usable window, else from the film; then what was mended."""
     table = _lut(dataset, "VOILUTSequence")
-    tried = False
     if table is not None:
-        tried = True
-        greys = _through(table, values)
-        greys = scale(greys, 0.0, _top(table[1]))
+        greys = scale(_through(table, values), 0.0, _top(table[1]))
         if _visible(greys, counts):
             return greys, ()
-    centres, widths = numbers(dataset, "WindowCenter"), numbers(dataset, "WindowWidth")
-    for centre, width in zip(centres, widths, strict=False):
-        tried = True
+    for centre, width in zip(numbers(dataset, "WindowCenter"), numbers(dataset, "WindowWidth"), strict=False):
         greys = window(values, centre, width, word(dataset, "VOILUTFunction"))
         if _visible(greys, counts):
             return greys, ()
     greys, notices = full_or_stretched(values, counts)
-    return greys, (WINDOW_MENDED,) if tried else notices
+    asked = any(present(dataset, keyword) for keyword in ("VOILUTSequence", "WindowCenter", "WindowWidth"))
+    return greys, (WINDOW_MENDED,) if asked else notices
 
 
 def window(values: Values, centre: float, width: float, function: str) -> Values:
@@ -153,8 +152,8 @@ def _top(entries: Values) -> float:
     return float((1 << max(highest.bit_length(), 1)) - 1)
 
 
-def _polarity_notice(dataset: Dataset, photometric: str) -> tuple[Notice, ...]:
+def _polarity_notice(dataset: Dataset, *, inverted: bool) -> tuple[Notice, ...]:
     """DX ties INVERSE to MONOCHROME1 and IDENTITY to MONOCHROME2 (C.8.11.3.1.2); photometric decides, doubt is said."""
     shape = word(dataset, "PresentationLUTShape")
-    expected = "INVERSE" if photometric == "MONOCHROME1" else "IDENTITY"
+    expected = "INVERSE" if inverted else "IDENTITY"
     return (POLARITY_DOUBTFUL,) if shape in ("INVERSE", "IDENTITY") and shape != expected else ()
