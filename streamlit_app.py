@@ -41,11 +41,15 @@ else:
         markup.quiet("No film has been screened yet. Begin on the Screen page: your own films, or the samples there.")
     )
 
+target, label = ("pages/2_Worklist.py", "Open the worklist") if items else ("pages/1_Screen.py", "Screen films")
+if st.button(label, type="primary"):
+    st.switch_page(target)
+
 first, second = st.columns(2, gap="large")
 with first:
     st.subheader("The way through")
     st.markdown(
-        "1. **Screen**: drop films, a folder or a zip (DICOM, PNG, JPEG). What cannot be screened is kept and says why.\n"
+        "1. **Screen**: drop films, a folder or a zip (DICOM, PNG, JPEG). What cannot be screened says why.\n"
         "2. **Worklist**: every film in order; move a threshold and the order follows at once.\n"
         "3. **Review**: the film itself, the boxes on it, the nine scores; agree or disagree.\n"
         "4. **Models**: what the detectors can do, what they cannot, and on whose films that was measured."

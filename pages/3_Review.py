@@ -8,7 +8,7 @@ from ui import state
 from ui.frame import empty, guarded, page
 from ui.queue import queue
 from ui.review_view import decision, film_area, header, scores_panel
-from ui.state import FILM, READING_LIST
+from ui.state import ADDRESS, FILM, READING_LIST
 from ui.thresholds import current
 
 page("Review")
@@ -27,8 +27,10 @@ if not entries:
         st.switch_page("pages/1_Screen.py")
     st.stop()
 
-if FILM not in st.session_state or st.query_params.get(FILM, st.session_state[FILM]) != st.session_state[FILM]:
-    st.session_state[FILM] = st.query_params.get(FILM, "")
+address = st.query_params.get(FILM, "")
+if address != st.session_state.get(ADDRESS, ""):  # a person opened or typed an address; else the session leads
+    st.session_state[FILM] = address
+st.session_state.setdefault(FILM, "")
 
 
 @st.fragment
@@ -43,7 +45,7 @@ def review() -> None:
         if st.session_state[FILM] not in items:
             st.session_state[FILM] = order[0]
         item = items[st.session_state[FILM]]
-        st.query_params[FILM] = item.entry.key
+        st.query_params[FILM] = st.session_state[ADDRESS] = item.entry.key
         header(item, order, site.screener.models_key)
         left, right = st.columns([2.5, 1], gap="medium")
         with left:

@@ -15,6 +15,7 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 from cxr_core.errors import CxrError, ModelError, Refusal, SettingsError, StoreError
+from ui.appearance import settle
 from ui.theme import ASSETS, stylesheet
 
 NAME = "Chest X-ray triage"
@@ -51,6 +52,7 @@ def page(title: str) -> None:
         st.html(f'<div class="cxr-mark"><i aria-hidden="true"></i>{NAME}</div>', width="content")
         _links(title)
         st.html(f'<div class="cxr-notice" role="note">{NOTICE}</div>', width="stretch")
+        settle()
 
 
 def _links(current: str) -> None:

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from ui.state import FILM, READING_LIST
+from ui.state import ADDRESS, FILM, READING_LIST
 
 REVIEW = "pages/3_Review.py"
 
 
 def open_review(key: str, order: Sequence[str] = ()) -> None:
     """Go to Review with this film; ``order`` is what previous and next walk through, the whole worklist if empty."""
-    st.session_state[FILM] = key
+    st.session_state[FILM] = st.session_state[ADDRESS] = key
     st.session_state[READING_LIST] = tuple(order)
     st.switch_page(REVIEW, query_params={FILM: key})

@@ -22,6 +22,9 @@ JOB = "job"
 FILM = "film"
 """Key of the image that Review shows."""
 
+ADDRESS = "address"
+"""Key of the image that Review last wrote into the page's address."""
+
 READING_LIST = "reading_list"
 """Keys in the order in which Review walks through them, as the worklist stood when it was left."""
 

@@ -47,7 +47,6 @@ def listing(rows: Sequence[Mapping[str, Any]], style: Style, *, key: str) -> str
             "thresholds": [style.thresholds[label] for label in LABELS],
             "counts": dict(style.counts),
             "nothing": style.nothing,
-            "light": st.context.theme.type == "light",
         },
         on_open_change=lambda: None,
     )

@@ -1,4 +1,4 @@
-// The rows of the worklist and of a screening run. Data in: {mode, lanes, labels, thresholds, rows, counts, light}.
+// The rows of the worklist and of a screening run. Data in: {mode, lanes, labels, thresholds, rows, counts}.
 // Event out: "open" with the id of a row. All text goes in as text nodes, never as markup.
 
 const instances = new WeakMap();
@@ -192,7 +192,7 @@ function laneNode(lane, data) {
 
 function draw(root, data, before, open) {
   const focused = root.getRootNode().activeElement?.dataset?.id;
-  const list = make("div", `list ${data.mode} ${data.light ? "light" : ""}`);
+  const list = make("div", `list ${data.mode}`);
   if (!data.rows.length) {
     list.append(make("div", "nothing", data.nothing || "Nothing to show."));
   } else {

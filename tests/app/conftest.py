@@ -1,0 +1,89 @@
+"""The app's pages run by Streamlit's own test runner, over hand-made models and a data folder of each test's own."""
+
+import json
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from cxr_core import detect
+from cxr_core.pipeline import Screener, take_in
+from cxr_core.read.sources import InputFile
+from cxr_core.settings import Settings
+from tests import fakes
+from ui import state
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = ("streamlit_app.py", "pages/1_Screen.py", "pages/2_Worklist.py", "pages/3_Review.py", "pages/4_Models.py")
+
+
+def open_page(name: str) -> AppTest:
+    """A page on its own, as a first visit."""
+    return AppTest.from_file(str(ROOT / name), default_timeout=60).run()
+
+
+def words(app: AppTest) -> str:
+    """All that a person can read on the page, outside the components."""
+    kinds = ("html", "markdown", "title", "header", "subheader", "caption", "error", "warning", "info", "success")
+    found = [str(item.proto.body if kind == "html" else item.value) for kind in kinds for item in app.get(kind)]
+    return "\n".join(found + [item.label for item in app.button])
+
+
+def component(app: AppTest, name: str) -> dict:
+    """What was handed to a component, by the name that it is registered under."""
+    found = [item.proto for item in app.get("bidi_component") if item.proto.component_name == name]
+    assert len(found) == 1, f"{name}: {len(found)} of them"
+    return json.loads(found[0].json)
+
+
+def components(app: AppTest, name: str) -> list[dict]:
+    """As ``component``, all of that name."""
+    return [json.loads(i.proto.json) for i in app.get("bidi_component") if i.proto.component_name == name]
+
+
+@pytest.fixture(autouse=True)
+def fresh(tmp_path, monkeypatch):
+    """Nothing of another test: no cached resource, no model, a data folder of its own."""
+    monkeypatch.setenv("CXR_DATA_DIR", str(tmp_path / "data"))
+    forget()
+    yield
+    forget()
+
+
+def forget() -> None:
+    """As if the app had been started anew."""
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    detect.clear()
+
+
+@pytest.fixture
+def networks() -> tuple[fakes.BrightnessNetwork, fakes.BrightnessNetwork]:
+    """The insides of ``models``; each remembers what it was asked."""
+    return fakes.BrightnessNetwork(1), fakes.BrightnessNetwork(8)
+
+
+@pytest.fixture
+def models(monkeypatch, networks) -> Screener:
+    """Two hand-made models whose every score is the film's brightest grey, 0 to 1; balanced threshold 0.6."""
+    covid, nih = networks
+    screener = Screener(Settings.from_environment(), detectors=[fakes.covid(covid), fakes.nih(nih)])
+    monkeypatch.setattr(state, "screener", lambda: screener)
+    return screener
+
+
+@pytest.fixture
+def stored(models):
+    """Put films of given greys into the worklist: ``stored({"a.png": 200})``; bytes are taken as they are."""
+
+    def put(films: dict[str, int | bytes], **facts):
+        inputs = [
+            InputFile(name, lambda value=value: value if isinstance(value, bytes) else fakes.film(value))
+            for name, value in films.items()
+        ]
+        taken = list(take_in(inputs, models, state.store(), **facts))
+        state.changed()
+        return {arrival.entry.screening.file: arrival.entry.key for arrival in taken}
+
+    return put

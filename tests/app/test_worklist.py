@@ -1,0 +1,153 @@
+"""Worklist: nine sliders re-flag and re-rank without a model, are kept, and decide with the filters what the CSV holds."""
+
+import pytest
+
+from cxr_core.export.table import read_csv
+from cxr_core.records import LABELS
+from tests import fakes
+from tests.app.conftest import component, forget, open_page, words
+from ui import state
+from ui.worklist_view import PAGE_ROWS
+
+PAGE = "pages/2_Worklist.py"
+
+
+@pytest.fixture
+def three(stored):
+    return stored({"low.png": 110, "high.png": 250, "middle.png": 200, "notes.png": b"text"})
+
+
+def names(app) -> list[str]:
+    return [row["name"] for row in component(app, "cxr_listing")["rows"]]
+
+
+def lanes(app) -> dict[str, str]:
+    return {row["name"]: row["lane"] for row in component(app, "cxr_listing")["rows"]}
+
+
+def slider(app, label):
+    return next(item for item in app.slider if item.label == label)
+
+
+def everything(app, value):
+    for label in LABELS:
+        slider(app, label).set_value(value)
+    return app.run()
+
+
+def test_there_is_a_slider_for_each_class_at_the_card_s_balanced_threshold(three):
+    app = open_page(PAGE)
+    assert [item.label for item in app.slider] == list(LABELS)
+    assert {item.value for item in app.slider} == {0.6}
+
+
+def test_films_stand_in_order_of_urgency_and_the_refused_one_has_a_lane_of_its_own(three):
+    app = open_page(PAGE)
+    assert names(app) == ["high.png", "middle.png", "notes.png", "low.png"]
+    assert list(lanes(app).values()) == ["urgent", "urgent", "refused", "routine"]
+    assert component(app, "cxr_listing")["counts"] == {"urgent": 2, "soon": 0, "check": 0, "refused": 1, "routine": 1}
+
+
+def test_moving_a_slider_flags_and_ranks_anew_and_runs_no_model(three, networks):
+    app = open_page(PAGE)
+    ran = [list(network.batches) for network in networks]
+    slider(app, "COVID-19").set_value(0.9).run()
+    assert lanes(app) == {"high.png": "urgent", "middle.png": "soon", "notes.png": "refused", "low.png": "routine"}
+    everything(app, 0.99)
+    assert names(app)[0] == "notes.png"
+    assert [list(network.batches) for network in networks] == ran
+    assert app.session_state["preset"] == "mine"
+
+
+def test_a_preset_sets_all_nine_and_mine_comes_back(three):
+    app = open_page(PAGE)
+    slider(app, "Mass").set_value(0.25).run()
+    preset = app.get("button_group")[0]
+    preset.set_value("sensitive").run()
+    assert {item.value for item in app.slider} == {0.3}
+    preset.set_value("mine").run()
+    assert slider(app, "Mass").value == 0.25
+    assert slider(app, "Nodule").value == 0.6
+
+
+def test_thresholds_outlive_the_session_and_the_process(three, models):
+    app = open_page(PAGE)
+    slider(app, "Effusion").set_value(0.85).run()
+    forget()
+    again = open_page(PAGE)
+    assert slider(again, "Effusion").value == 0.85
+    assert again.session_state["preset"] == "mine"
+
+
+def test_another_model_version_starts_from_its_own_card(three, monkeypatch):
+    app = open_page(PAGE)
+    slider(app, "Effusion").set_value(0.85).run()
+    newer = state.Screener(state.settings(), detectors=[fakes.covid(), fakes.nih(version="2", threshold=0.4)])
+    monkeypatch.setattr(state, "screener", lambda: newer)
+    again = open_page(PAGE)
+    assert slider(again, "Effusion").value == 0.4
+    assert "other model version" in component(again, "cxr_listing")["rows"][0]["tags"]
+
+
+def test_two_sessions_do_not_move_each_other_s_sliders(three):
+    one, two = open_page(PAGE), open_page(PAGE)
+    slider(one, "Mass").set_value(0.2).run()
+    assert slider(two.run(), "Mass").value == 0.6
+
+
+def test_each_slider_says_how_many_it_flags_and_what_is_known_of_it(three):
+    assert "2 of 4 flagged" in words(open_page(PAGE))
+
+
+def test_filters_hide_rows_and_say_how_many(three):
+    app = open_page(PAGE)
+    app.text_input[0].set_value("HIGH").run()
+    assert names(app) == ["high.png"]
+    assert "3 of 4 films are hidden by the filters" in words(app)
+
+
+def test_filters_by_lane_label_and_review(three):
+    app = open_page(PAGE)
+    app.get("button_group")[1].set_value(["refused"]).run()
+    assert names(app) == ["notes.png"]
+    app.get("button_group")[1].set_value([]).run()
+    app.selectbox[0].set_value("Mass").run()
+    assert names(app) == ["high.png", "middle.png"]
+    state.store().set_review(three["high.png"], "agree")
+    state.changed()
+    app.selectbox[1].set_value("not yet").run()
+    assert names(app) == ["middle.png"]
+
+
+def test_filters_survive_a_visit_to_another_page(three):
+    app = open_page("streamlit_app.py").switch_page(PAGE).run()
+    app.text_input[0].set_value("low").run()
+    app.switch_page("pages/3_Review.py").run()
+    app.switch_page(PAGE).run()
+    assert names(app) == ["low.png"]
+    assert app.text_input[0].value == "low"
+
+
+def test_the_csv_holds_the_flagged_rows_that_the_filters_show_at_the_thresholds_of_the_sliders(three, monkeypatch):
+    made = []
+    monkeypatch.setattr("streamlit.download_button", lambda _label, *, data, **_facts: made.append(data))
+    app = open_page(PAGE)
+    slider(app, "Mass").set_value(0.9).run()
+    app.text_input[0].set_value("high").run()
+    table = read_csv(made[-1]())
+    assert [row.file for row in table] == ["high.png"]
+    assert table[0].labels["Mass"].threshold == 0.9
+    assert table[0].labels["COVID-19"].flag is True
+
+
+def test_without_a_flag_there_is_nothing_to_download(three):
+    app = everything(open_page(PAGE), 1.0)
+    assert app.download_button[0].disabled
+
+
+def test_a_long_list_is_drawn_page_by_page(stored):
+    stored({f"{n:03}.png": 60 + n for n in range(PAGE_ROWS + 5)})
+    app = open_page(PAGE)
+    assert len(names(app)) == PAGE_ROWS
+    app.get("pagination")[0].set_value(2).run()
+    assert len(names(app)) == 5
