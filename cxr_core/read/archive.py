@@ -13,7 +13,7 @@ import weakref
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from cxr_core.errors import DamagedImage, EmptyFile, NotAnImage, Refusal, TooLarge, UnsafeArchive
@@ -64,10 +64,10 @@ def is_noise(path: str) -> bool:
     return hidden or "__MACOSX" in parts or leaf in ("thumbs.db", "desktop.ini", "dicomdir")
 
 
-def members(stream: BinaryIO, name: str, settings: Settings) -> Iterator[InputFile]:
-    """The members of the zip archive in ``stream``, in the archive's order; noise is passed over."""
+def members(source: BinaryIO | Path, name: str, settings: Settings) -> Iterator[InputFile]:
+    """The members of the zip archive in ``source``, in the archive's order; noise is passed over."""
     try:
-        archive = contain(lambda: zipfile.ZipFile(stream), _BROKEN)
+        archive = contain(lambda: zipfile.ZipFile(source), _BROKEN)
     except Refusal as refusal:
         stream.close()
         yield refused(name, refusal)

@@ -45,13 +45,26 @@ def jpeg_frame(data: bytes) -> Frame | None:
 
 
 def jpeg2000_frame(data: bytes) -> Frame | None:
-    """The SIZ segment (T.800 A.5.1) of a raw codestream or of a JP2 file's codestream."""
-    at = data.find(b"\xff\x4f\xff\x51", 0, 4096)
-    if at < 0 or len(data) < at + 43:
+    """The SIZ segment (T.800 A.5.1) of a raw codestream, or of the one inside a JP2 file."""
+    at = _jp2_codestream(data) if data[4:8] == b"jP  " else 0
+    if data[at : at + 4] != b"\xff\x4f\xff\x51" or len(data) < at + 43:
         return None
     x1, y1, x0, y0 = struct.unpack(">4I", data[at + 8 : at + 24])
     channels, depth = struct.unpack(">HB", data[at + 40 : at + 43])
     return Frame(x1 - x0, y1 - y0, channels, (depth & 0x7F) + 1)
+
+
+def _jp2_codestream(data: bytes) -> int:
+    """Where the contiguous codestream box begins (T.800 I.4); the end of the data if nowhere."""
+    at = 0
+    while at + 8 <= len(data):
+        length, kind = struct.unpack(">I4s", data[at : at + 8])
+        if kind == b"jp2c":
+            return at + (16 if length == 1 else 8)
+        if length < 8:
+            break
+        at += length
+    return len(data)
 
 
 def png_frame(data: bytes) -> Frame | None:

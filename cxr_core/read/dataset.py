@@ -88,8 +88,8 @@ def parse(data: bytes, settings: Settings) -> Dataset:
     if data[:4] == b"DICM":
         data = bytes(_PREAMBLE) + data
     limit = settings.max_file_mb * 1_000_000
-    data = contain(lambda: _inflated(data, limit), BROKEN)
-    dataset = contain(lambda: _parse(data), BROKEN)
+    data = _inflated(data, limit)
+    dataset = _parse(data)
     if "PixelData" not in dataset and any(tag in data for tag in _PIXEL_DATA):
         # The parser stops without a word where a length leads beyond the end of the file.
         raise DamagedImage(BROKEN)
@@ -167,8 +167,8 @@ def word(dataset: Dataset, keyword: str) -> str:
 
 def check_kind(dataset: Dataset) -> None:
     """NoPixels for an object without an image, NotARadiograph for one of another kind than an X-ray film."""
-    if not contain(lambda: bool(dataset.get("PixelData")), BROKEN):
-        if contain(lambda: any(key in dataset for key in ("FloatPixelData", "DoubleFloatPixelData")), BROKEN):
+    if not bool(dataset.get("PixelData")):
+        if any(key in dataset for key in ("FloatPixelData", "DoubleFloatPixelData")):
             raise UnsupportedEncoding(
                 "The DICOM file holds fractional pixel values, which no X-ray film has. Send the film itself."
             )

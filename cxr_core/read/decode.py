@@ -13,21 +13,21 @@ import numpy as np
 from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
-from pydicom.pixels import apply_color_lut, get_decoder
+from pydicom.pixels import apply_color_lut, convert_color_space, get_decoder
 from pydicom.uid import UID
 
 from cxr_core.errors import DamagedImage, UnsupportedEncoding
 from cxr_core.read.codestream import Frame, jpeg2000_frame, jpeg_frame
 from cxr_core.read.dataset import BROKEN, Layout, number
 from cxr_core.read.grey import Depth, Stored
-from cxr_core.read.quiet import contain
+from cxr_core.read.rle import decode_rle
 
 Header = Callable[[bytes], Frame | None]
 
 _JPEG_DCT = (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit)
 _JPEG_12 = "pylibjpeg-libjpeg"
 # Transfer syntax -> (pydicom's name of the decoder, the package that brings it, header of its stream)
-DECODERS: Mapping[UID, tuple[str, str, Header | None]] = MappingProxyType(
+DECODERS: Mapping[UID, tuple[str, str, Header]] = MappingProxyType(
     {
         uid.JPEGBaseline8Bit: ("pillow", "pillow", jpeg_frame),
         uid.JPEGExtended12Bit: ("pillow", "pillow", jpeg_frame),
@@ -40,7 +40,6 @@ DECODERS: Mapping[UID, tuple[str, str, Header | None]] = MappingProxyType(
         uid.HTJ2KLossless: ("pylibjpeg", "pylibjpeg-openjpeg", jpeg2000_frame),
         uid.HTJ2KLosslessRPCL: ("pylibjpeg", "pylibjpeg-openjpeg", jpeg2000_frame),
         uid.HTJ2K: ("pylibjpeg", "pylibjpeg-openjpeg", jpeg2000_frame),
-        uid.RLELossless: ("pylibjpeg", "pylibjpeg-rle", None),
     }
 )
 _NATIVE = (uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian)
@@ -51,7 +50,7 @@ def first_frame(dataset: Dataset, layout: Layout) -> tuple[Stored, Depth]:
     _complete(dataset, layout)
     if layout.syntax in _NATIVE:
         stored, depth = _native(dataset, layout), layout.depth
-    elif layout.syntax in DECODERS:
+    elif layout.syntax in DECODERS or layout.syntax == uid.RLELossless:
         stored, depth = _encapsulated(dataset, layout)
     else:
         raise UnsupportedEncoding(_no_decoder(layout.syntax))
@@ -59,7 +58,7 @@ def first_frame(dataset: Dataset, layout: Layout) -> tuple[Stored, Depth]:
     if stored.shape not in (shape, (*shape, 3)):
         raise DamagedImage(BROKEN)
     if layout.photometric == "PALETTE COLOR" and stored.ndim == 2:
-        stored = contain(lambda: apply_color_lut(stored, dataset), BROKEN)
+        stored = apply_color_lut(stored, dataset)
         return stored, Depth(8 * stored.dtype.itemsize)
     return stored, depth
 
@@ -75,32 +74,46 @@ def _complete(dataset: Dataset, layout: Layout) -> None:
 
 
 def _native(dataset: Dataset, layout: Layout) -> Stored:
-    """Uncompressed pixels; bits above and below the stored ones (old overlays lie there) are removed."""
+    """Uncompressed pixels, taken where they lie."""
     decoder = get_decoder(layout.syntax)
-    stored = contain(lambda: decoder.as_array(dataset, index=0, view_only=True, correct_unused_bits=False)[0], BROKEN)
-    above = layout.allocated - layout.depth.bits - layout.shift
-    if above or layout.shift:
-        stored = np.right_shift(np.left_shift(stored, above), above + layout.shift)
-    return np.asarray(stored)
+    stored = decoder.as_array(dataset, index=0, view_only=True, correct_unused_bits=False)[0]
+    return _only_stored_bits(stored, layout)
 
 
 def _encapsulated(dataset: Dataset, layout: Layout) -> tuple[Stored, Depth]:
+    stream = get_frame(dataset.PixelData, 0, number_of_frames=layout.frames)
+    if layout.syntax == uid.RLELossless:
+        return _run_length(stream, layout), layout.depth
     plugin, package, header = DECODERS[layout.syntax]
-    bits = layout.depth.bits
-    if header is not None:
-        stream = contain(lambda: get_frame(dataset.PixelData, 0, number_of_frames=layout.frames), BROKEN)
-        frame = contain(lambda: header(stream), BROKEN)
-        if frame is None or (frame.width, frame.height) != (layout.width, layout.height):
-            raise DamagedImage(BROKEN)
-        bits = min(max(bits, frame.bits), 16)
-        if layout.syntax in _JPEG_DCT and frame.bits != 8:
-            plugin, package = "pylibjpeg", _JPEG_12
+    frame = header(stream)
+    # A stream larger than the dataset announces would escape the limits on size.
+    if frame is None or (frame.width, frame.height, frame.channels) != (layout.width, layout.height, layout.samples):
+        raise DamagedImage(BROKEN)
+    if layout.syntax in _JPEG_DCT and frame.bits != 8:
+        plugin, package = "pylibjpeg", _JPEG_12
     decoder = get_decoder(layout.syntax)
-    if plugin not in decoder.available_plugins:
+    if plugin not in decoder.available_plugins or frame.bits > 16:
         raise UnsupportedEncoding(_no_decoder(layout.syntax, f"Install {package}, or send"))
-    stored = contain(lambda: decoder.as_array(dataset, index=0, decoding_plugin=plugin)[0], BROKEN)
-    depth = Depth(bits, layout.depth.signed)
+    stored = decoder.as_array(dataset, index=0, decoding_plugin=plugin)[0]
+    depth = Depth(max(layout.depth.bits, frame.bits), layout.depth.signed)
     return np.clip(stored, depth.low, depth.high), depth
+
+
+def _run_length(stream: bytes, layout: Layout) -> Stored:
+    shape = (layout.height, layout.width)
+    stored = decode_rle(stream, shape, layout.samples, layout.allocated)
+    if layout.photometric.startswith("YBR_FULL"):
+        stored = convert_color_space(stored, "YBR_FULL", "RGB")
+    return _only_stored_bits(stored, layout)
+
+
+def _only_stored_bits(stored: Stored, layout: Layout) -> Stored:
+    """Without the bits above and below the stored ones (old overlays lie there), the sign carried down."""
+    above = layout.allocated - layout.depth.bits - layout.shift
+    stored = stored.view(f"i{stored.dtype.itemsize}") if layout.depth.signed else stored
+    if above or layout.shift:
+        stored = np.right_shift(np.left_shift(stored, above), above + layout.shift)
+    return np.asarray(stored)
 
 
 def _no_decoder(syntax: UID, remedy: str = "Send") -> str:

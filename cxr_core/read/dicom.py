@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from pydicom.dataset import Dataset
 
-from cxr_core.read.dataset import check_kind, layout_of, looks_like_dicom, parse, word
+from cxr_core.read.dataset import BROKEN, check_kind, layout_of, looks_like_dicom, parse, word
 from cxr_core.read.decode import first_frame
 from cxr_core.read.grey import flat_end, to_grey
+from cxr_core.read.quiet import contain
 from cxr_core.read.transforms import greys_of
 from cxr_core.records import Notice, Radiograph, View
 from cxr_core.settings import Settings
@@ -21,7 +22,14 @@ _LATERAL = frozenset(("LL", "RL", "LAT", "LATERAL", "LLAT", "RLAT"))
 
 
 def read_dicom(data: bytes, name: str, sha256: str, settings: Settings) -> Radiograph:
-    """The first frame of a DICOM film."""
+    """The first frame of a DICOM film.
+
+    pydicom converts a value when it is first touched, so any touch may fail: the whole way is contained.
+    """
+    return contain(lambda: _read(data, name, sha256, settings), BROKEN)
+
+
+def _read(data: bytes, name: str, sha256: str, settings: Settings) -> Radiograph:
     dataset = parse(data, settings)
     check_kind(dataset)
     layout = layout_of(dataset, settings)

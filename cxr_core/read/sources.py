@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from io import BytesIO
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def from_paths(paths: Iterable[str | os.PathLike[str]], settings: Settings) -> I
 
 def from_bytes(name: str, data: bytes, settings: Settings) -> Iterator[InputFile]:
     """One upload: itself, or its members if it is a zip archive."""
-    if data.startswith(ZIP_SIGNATURES):
+    if data.startswith(ZIP_SIGNATURES) and len(data) <= settings.max_upload_mb * 1_000_000:
         yield from members(BytesIO(data), name, settings)
     elif len(data) > settings.max_file_mb * 1_000_000:
         yield refused(name, too_large(settings))
@@ -61,13 +62,17 @@ def _walk(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path]:
 def _from_file(path: Path, settings: Settings) -> Iterator[InputFile]:
     name = path.as_posix()
     try:
-        with path.open("rb") as stream:
-            start = stream.read(4)
+        # A pipe or a device would block for ever when opened.
+        regular = path.is_file()
+        with path.open("rb") if regular else nullcontext() as stream:
+            start = stream.read(4) if stream else b""
     except OSError as exc:
-        yield refused(name, _unreadable(exc))
+        yield refused(name, _unreadable(type(exc).__name__))
         return
-    if start in ZIP_SIGNATURES:
-        yield from members(path.open("rb"), name, settings)
+    if not regular:
+        yield refused(name, _unreadable("no such file"))
+    elif start in ZIP_SIGNATURES:
+        yield from members(path, name, settings)
     else:
         yield InputFile(name, lambda: _load(path, settings))
 
@@ -78,13 +83,11 @@ def _load(path: Path, settings: Settings) -> bytes:
         with path.open("rb") as stream:
             data = stream.read(limit + 1)
     except OSError as exc:
-        raise _unreadable(exc) from exc
+        raise _unreadable(type(exc).__name__) from exc
     if len(data) > limit:
         raise too_large(settings)
     return data
 
 
-def _unreadable(exc: OSError) -> DamagedImage:
-    return DamagedImage(
-        f"The file could not be opened ({type(exc).__name__}). Check that it exists and that you may read it."
-    )
+def _unreadable(reason: str) -> DamagedImage:
+    return DamagedImage(f"The file could not be opened ({reason}). Check that it exists and that you may read it.")
