@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import stat
-import weakref
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -69,10 +68,8 @@ def members(source: BinaryIO | Path, name: str, settings: Settings) -> Iterator[
     try:
         archive = contain(lambda: zipfile.ZipFile(source), _BROKEN)
     except Refusal as refusal:
-        stream.close()
         yield refused(name, refusal)
         return
-    weakref.finalize(archive, stream.close)  # with the last member that could still be loaded
     files = [info for info in archive.infolist() if not info.is_dir() and not is_noise(info.filename)]
     if any(info.filename in _OFFICE for info in archive.infolist()):
         yield refused(name, NotAnImage("The file is a document or a program, not an archive of films. Send the films."))
