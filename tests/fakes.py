@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from cxr_core.card import InputSpec, LabelCard, ModelCard, WeightsFile
+from cxr_core.card import Decoding, InputSpec, LabelCard, ModelCard, WeightsFile
 from cxr_core.detect import Detector
 from cxr_core.detect.raw import RawOutput
 from cxr_core.phantom import as_png
@@ -62,7 +62,7 @@ def card(name: str, findings, *, version: str = "1", urgency="soon", threshold: 
     )
     return ModelCard(
         name=name, version=version, title=name, task="detection", created="2026-01-01", input=spec, labels=labels,
-        files={"litert": WeightsFile("model.tflite", version.zfill(64))},
+        decoding=Decoding(max_per_label=20), files={"litert": WeightsFile("model.tflite", version.zfill(64))},
     )  # fmt: skip
 
 

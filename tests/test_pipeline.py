@@ -113,6 +113,18 @@ def test_boxes_below_the_floor_are_left_out(settings):
     assert {finding.score for finding in screening.findings} == {0.99, 0.98}
 
 
+def test_a_score_that_is_rounded_below_the_floor_is_left_out_too(settings):
+    class Edge(CrowdedNetwork):
+        def run(self, batch):
+            raw = super().run(batch)
+            raw.scores[:] = 0.9000004
+            return raw
+
+    screener = Screener(settings, [covid(Edge(1)), nih(Edge(8))])
+    (screening,) = screener.screen([given("a", film(200, height=100, width=200))], floor=0.9000003)
+    assert screening.findings == ()
+
+
 @pytest.mark.parametrize("floor", [-0.1, 1.1, float("nan")])
 def test_a_floor_that_is_no_score_is_an_error_at_once(screener, floor):
     with pytest.raises(RecordError, match="floor"):

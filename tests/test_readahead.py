@@ -77,6 +77,23 @@ def test_no_more_tasks_run_at_once_than_there_are_threads():
     assert 1 <= most[0] <= 3
 
 
+def test_unfinished_tasks_are_one_more_than_threads_however_far_ahead_it_may_read():
+    """What a task holds (a film's bytes) is held for these only."""
+    gate, taken, enough = threading.Event(), [], threading.Event()
+
+    def tasks():
+        for number in range(30):
+            taken.append(number)
+            if len(taken) > 3:
+                enough.set()
+            yield gate.wait
+
+    with ReadAhead(tasks(), threads=2, ahead=30) as results:
+        assert not enough.wait(0.3)
+        gate.set()
+        assert list(results) == [True] * 30
+
+
 def test_an_error_comes_at_its_place_after_the_results_before_it():
     def fail():
         raise ZeroDivisionError("in a task")

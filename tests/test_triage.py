@@ -104,6 +104,30 @@ def test_within_a_lane_the_larger_margin_above_its_threshold_comes_first():
     assert queue[0].assessment.flagged == ("Nodule",), "0.5 lies further above 0.2 than 0.6 above 0.5"
 
 
+def test_doubtful_films_stand_by_how_near_their_scores_come_to_a_flag():
+    queue = rank(
+        [_screened(warnings=(DOUBT,), COVID=0.2), _screened(warnings=(DOUBT,), COVID=0.45)], HALF, URGENT_COVID
+    )
+    assert [item.screening.scores[COVID] for item in queue] == [0.45, 0.2]
+
+
+def test_a_flag_stands_before_a_near_miss_in_the_same_lane():
+    check = dict.fromkeys(LABELS, "check")
+    queue = rank([_screened(warnings=(DOUBT,), Mass=0.499), _screened(Nodule=0.5)], HALF, check)
+    assert [item.assessment.flagged for item in queue] == [("Nodule",), ()]
+
+
+def test_the_surest_routine_flag_stays_below_an_image_to_check():
+    routine = dict.fromkeys(LABELS, "routine")
+    refused, sure = rank([_screened(Mass=1.0), REFUSED], HALF, routine)
+    assert refused.assessment.priority > sure.assessment.priority
+
+
+def test_flags_of_a_lane_are_named_by_their_margin():
+    found = assess(_screened(Mass=0.7, Nodule=0.9, Effusion=0.8, COVID=0.6), HALF, URGENT_COVID)
+    assert found.flagged == (COVID, "Nodule", "Effusion", "Mass")
+
+
 def test_reasons_say_score_and_threshold_and_side():
     assert assess(_screened(Effusion=0.83), HALF | {"Effusion": 0.6}, URGENT_COVID).reasons == (
         "Effusion: model score 0.83, above your threshold 0.60.",

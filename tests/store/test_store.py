@@ -115,6 +115,13 @@ def test_new_models_add_a_screening_and_the_older_stays(store):
     assert [item.scores["Mass"] for item in store.history(first.key)] == [0.2, 0.8]
 
 
+def test_going_back_to_earlier_models_makes_their_screening_the_latest(store):
+    for models, score in ((OLD, 0.2), (NEW, 0.8), (OLD, 0.3)):
+        store.save(_screened(models=models, score=score), NOON)
+    assert store.entry("0" * 64).screening.scores["Mass"] == 0.3
+    assert [item.scores["Mass"] for item in store.history("0" * 64)] == [0.8, 0.3]
+
+
 def test_the_same_models_replace_their_own_screening(store):
     store.save(_screened(score=0.2), NOON)
     store.save(_screened(score=0.8), NOON)
