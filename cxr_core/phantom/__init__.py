@@ -19,7 +19,7 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
 
 from cxr_core.errors import RecordError
-from cxr_core.phantom_drawing import SIGNS, Canvas, Sign, draw
+from cxr_core.phantom.drawing import SIGNS, Canvas, Sign, draw
 
 __all__ = ["SIGNS", "Sign", "as_dicom", "as_png", "phantom", "sample_files", "sample_studies"]
 
