@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 import numpy as np
+from imagecodecs import jpeg8_decode
 from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
@@ -25,14 +26,15 @@ from cxr_core.read.rle import decode_rle
 Header = Callable[[bytes], Frame | None]
 
 _JPEG_DCT = (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit)
-_JPEG_12 = "pylibjpeg-libjpeg"
+LOSSLESS_JPEG = (uid.JPEGLossless, uid.JPEGLosslessSV1)
+_END_OF_IMAGE = b"\xff\xd9"
 # Transfer syntax -> (pydicom's name of the decoder, the package that brings it, header of its stream)
 DECODERS: Mapping[UID, tuple[str, str, Header]] = MappingProxyType(
     {
         uid.JPEGBaseline8Bit: ("pillow", "pillow", jpeg_frame),
         uid.JPEGExtended12Bit: ("pillow", "pillow", jpeg_frame),
-        uid.JPEGLossless: ("gdcm", "python-gdcm", jpeg_frame),
-        uid.JPEGLosslessSV1: ("gdcm", "python-gdcm", jpeg_frame),
+        uid.JPEGLossless: ("imagecodecs", "imagecodecs", jpeg_frame),
+        uid.JPEGLosslessSV1: ("imagecodecs", "imagecodecs", jpeg_frame),
         uid.JPEGLSLossless: ("pyjpegls", "pyjpegls", jpeg_frame),
         uid.JPEGLSNearLossless: ("pyjpegls", "pyjpegls", jpeg_frame),
         uid.JPEG2000Lossless: ("pylibjpeg", "pylibjpeg-openjpeg", jpeg2000_frame),
@@ -89,13 +91,35 @@ def _encapsulated(dataset: Dataset, layout: Layout) -> tuple[Stored, Depth]:
     # A stream larger than the dataset announces would escape the limits on size.
     if frame is None or (frame.width, frame.height, frame.channels) != (layout.width, layout.height, layout.samples):
         raise DamagedImage(BROKEN)
-    if layout.syntax in _JPEG_DCT and frame.bits != 8:
-        plugin, package = "pylibjpeg", _JPEG_12
+    if layout.syntax in LOSSLESS_JPEG or (frame.bits != 8 and layout.syntax in _JPEG_DCT):
+        return _widened(_deep_jpeg(stream, layout), layout, frame)
     decoder = get_decoder(layout.syntax)
     if plugin not in decoder.available_plugins or frame.bits > 16:
         raise UnsupportedEncoding(_no_decoder(layout.syntax, f"Install {package}, or send"))
-    stored = decoder.as_array(dataset, index=0, decoding_plugin=plugin)[0]
-    depth = Depth(max(layout.depth.bits, frame.bits), layout.depth.signed)
+    return _widened(decoder.as_array(dataset, index=0, decoding_plugin=plugin)[0], layout, frame)
+
+
+def _deep_jpeg(stream: bytes, layout: Layout) -> Stored:
+    """JPEG Lossless of 2 to 16 bits and JPEG Extended of 12, by libjpeg-turbo 3.
+
+    GDCM, which reads the first, ends the whole process on some broken headers; libjpeg-turbo reports an error. It fills
+    what a cut stream lacks with grey, so the end marker is asked for first.
+    """
+    if not stream.rstrip(b"\0").endswith(_END_OF_IMAGE):
+        raise DamagedImage(BROKEN)
+    stored = jpeg8_decode(stream, outcolorspace="RGB") if layout.samples == 3 else jpeg8_decode(stream)
+    stored = stored.astype(f"u{layout.allocated // 8}", copy=False)
+    if layout.depth.signed:
+        above = layout.allocated - layout.depth.bits
+        stored = np.right_shift(np.left_shift(stored.view(f"i{stored.dtype.itemsize}"), above), above)
+    return np.asarray(stored)
+
+
+def _widened(stored: Stored, layout: Layout, frame: Frame) -> tuple[Stored, Depth]:
+    """Stored numbers and their depth: Bits Stored, or the stream's own where its numbers do not fit into that."""
+    depth = layout.depth
+    if frame.bits > depth.bits and int(stored.max()) > depth.high:
+        depth = Depth(min(frame.bits, 16), depth.signed)
     return np.clip(stored, depth.low, depth.high), depth
 
 
