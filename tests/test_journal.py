@@ -44,6 +44,14 @@ def test_a_kill_in_the_middle_of_a_line_costs_that_line_only(tmp_path, done, dat
         assert [journal.known(item.sha256) for item in done] == done
 
 
+def test_a_screening_is_on_its_way_to_the_disk_as_soon_as_it_is_added(tmp_path):
+    """A kill -9 comes without notice: nothing may wait in this process."""
+    path = tmp_path / "out.part"
+    with Journal(path, KEY, 0.05) as journal:
+        journal.add(Screening("a", "0" * 64, "refused", refusal=Notice("empty_file", "The file is empty.")))
+        assert path.read_bytes().endswith(b"}\n")
+
+
 @pytest.mark.parametrize(("key", "floor"), [("b" * 64, 0.05), (KEY, 0.1)])
 def test_other_models_or_another_floor_recall_nothing(tmp_path, key, floor):
     screening = Screening("a", "0" * 64, "refused", refusal=Notice("empty_file", "The file is empty."))
