@@ -46,7 +46,7 @@ def _reading_threads() -> list[str]:
 
 
 @for_all(st.lists(st.integers(80, 255) | st.none(), max_size=12))
-@hypothesis_settings(max_examples=20, deadline=None)
+@hypothesis_settings(max_examples=20)
 def test_every_input_comes_out_once_and_in_its_place(greys):
     """None stands for an input that is no picture."""
     screener = Screener(Settings(batch_size=3), [covid(), nih()])
