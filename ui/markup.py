@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from html import escape
 
-from cxr_core.records import COVID, LABELS
+from cxr_core.records import COVID, LABELS, Screening
 from ui.theme import LABEL_STYLES, LANE_STYLES
 
 
@@ -31,7 +31,7 @@ def figures(pairs: Iterable[tuple[str, str]]) -> str:
     """A line of figures: (number, what of)."""
     return (
         '<div class="cxr-figures">'
-        + "".join(f"<span><b>{escape(number)}</b>{escape(what)}</span>" for number, what in pairs)
+        + "".join(f"<span><b>{escape(number)}</b> {escape(what)}</span>" for number, what in pairs)
         + "</div>"
     )
 
@@ -59,13 +59,22 @@ def score_sentence(score: float, threshold: float, preset: str) -> str:
     return f"Model score {score:.{places}f}, {side} your threshold {threshold:.{places}f} ({preset})"
 
 
-def score_table(scores: Mapping[str, float], thresholds: Mapping[str, float], preset: str, versions: str) -> str:
+def score_table(screening: Screening, thresholds: Mapping[str, float], preset: str, versions: str) -> str:
     """The nine classes in their fixed order, each with a bar, a tick at its threshold and a sentence."""
-    rows = "".join(_score_row(label, scores[label], thresholds[label], preset) for label in LABELS)
+    placed = {finding.label for finding in screening.findings}
+    rows = "".join(
+        _score_row(label, screening.scores[label], thresholds[label], score_note(preset, placed=label in placed))
+        for label in LABELS
+    )
     return f'<div class="cxr-scores" title="{escape(versions)}">{rows}</div>'
 
 
-def _score_row(label: str, score: float, threshold: float, preset: str) -> str:
+def score_note(preset: str, *, placed: bool) -> str:
+    """Which thresholds; and that a finding has no box: the model could not place it, which does not make it less."""
+    return preset if placed else f"{preset}; no box"
+
+
+def _score_row(label: str, score: float, threshold: float, note: str) -> str:
     flagged = score >= threshold
     dashed = " dashed" if label == COVID else ""
     return (
@@ -76,7 +85,7 @@ def _score_row(label: str, score: float, threshold: float, preset: str) -> str:
         f'<span class="number">{score:.2f}</span>'
         f'<span class="track"><i class="fill{dashed}" style="width:{100 * score:.1f}%;'
         f'background:{LABEL_STYLES[label].colour}"></i><i class="tick" style="left:{100 * threshold:.1f}%"></i></span>'
-        f'<span class="sentence">{score_sentence(score, threshold, preset)}</span></div>'
+        f'<span class="sentence">{score_sentence(score, threshold, note)}</span></div>'
     )
 
 

@@ -96,7 +96,7 @@ def scores_panel(item: Queued, thresholds: Thresholds) -> None:
     """Why here, what is doubtful, and the nine scores against their thresholds."""
     screening = item.entry.screening
     if screening.scores:
-        st.html(markup.score_table(screening.scores, thresholds.values, thresholds.preset, versions(screening)))
+        st.html(markup.score_table(screening, thresholds.values, thresholds.preset, versions(screening)))
     st.html("<b>Why here</b>" + markup.reasons(item.ranked.assessment.reasons))
     for notice in screening.warnings:
         st.warning(notice.message)

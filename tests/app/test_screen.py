@@ -63,14 +63,14 @@ def test_a_png_a_dicom_a_zip_and_a_broken_file_each_get_their_answer(page):
     assert rows(app)["notes.png"]["lane"] == "refused"
     assert "Send the film as DICOM, PNG or JPEG" in rows(app)["notes.png"]["reasons"][0]
     assert rows(app)["broken.png"]["scores"] is None
-    assert "<b>4</b>screened" in words(app)
-    assert "<b>2</b>refused" in words(app)
+    assert "<b>4</b> screened" in words(app)
+    assert "<b>2</b> refused" in words(app)
 
 
 def test_the_same_film_sent_again_is_known_by_its_bytes_and_not_by_its_name(page):
     app = send(page, ("first.png", fakes.film(240)))
     app = send(app, ("renamed.png", fakes.film(240)))
-    assert "<b>1</b>known" in words(app)
+    assert "<b>1</b> known" in words(app)
     assert rows(app)["first.png"]["tags"][0] == "known"
     assert len(state.store().entries()) == 1
 

@@ -3,7 +3,8 @@
 import pytest
 
 from tests.app.conftest import PAGES, ROOT, open_page, words
-from ui.frame import NOTICE, PAGES as LINKS
+from ui.frame import NOTICE
+from ui.frame import PAGES as LINKS
 
 EMPTY = {
     "streamlit_app.py": "No film has been screened yet",

@@ -22,7 +22,7 @@ OPPONENTS = [[0.21045, 0.79362, -0.00407], [1.97800, -2.42859, 0.45059], [0.0259
 
 
 def linear(colour: str) -> np.ndarray:
-    """sRGB hex to linear light (IEC 61966-2-1)."""
+    """From an sRGB hex to linear light (IEC 61966-2-1)."""
     c = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
     return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
 

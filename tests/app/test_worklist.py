@@ -1,4 +1,4 @@
-"""Worklist: nine sliders re-flag and re-rank without a model, are kept, and decide with the filters what the CSV holds."""
+"""Worklist: nine sliders re-flag and re-rank without a model, are kept, and decide what the CSV holds."""
 
 import pytest
 

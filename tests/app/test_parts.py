@@ -1,0 +1,132 @@
+"""The parts that need no page: words for waiting, what a threshold means, which boxes are drawn, names of uploads."""
+
+import io
+import zipfile
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cxr_core.card import LabelCard
+from cxr_core.records import Box, Finding, Interval, OperatingPoint
+from cxr_core.settings import Settings
+from ui import markup
+from ui.queue import waited
+from ui.thresholds import meaning
+from ui.uploads import inputs_of, spool
+from ui.viewer import drawn_findings
+
+NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "said"),
+    [(-5, "< 1 min"), (0, "< 1 min"), (1, "1 min"), (59, "59 min"), (60, "1 h 00"), (185, "3 h 05"),
+     (1440, "1 d 0 h"), (3000, "2 d 2 h")],
+)  # fmt: skip
+def test_waiting_is_said_as_on_a_ward(minutes, said):
+    assert waited(NOON - timedelta(minutes=minutes), NOON) == said
+
+
+def label(**points):
+    return LabelCard(1, "nodule", "Nodule", operating_points=points)
+
+
+def point(threshold, sensitivity, specificity):
+    return OperatingPoint(
+        threshold,
+        Interval(sensitivity, sensitivity - 0.05, sensitivity + 0.04),
+        Interval(specificity, specificity - 0.05, specificity + 0.04),
+    )
+
+
+MEASURED = label(sensitive=point(0.2, 0.9, 0.6), balanced=point(0.4, 0.8, 0.8), specific=point(0.7, 0.5, 0.95))
+
+
+def test_at_a_measured_point_its_figures_stand_with_their_intervals():
+    assert meaning(MEASURED, 0.4) == "sens .80 [.75-.84] · spec .80 [.75-.84]"
+
+
+def test_between_two_measured_points_their_figures_are_bounds():
+    assert meaning(MEASURED, 0.5) == "sens .50-.80 · spec .80-.95"
+
+
+def test_outside_the_measured_points_one_bound_is_known():
+    assert meaning(MEASURED, 0.1) == "sens at least .90 · spec at most .60"
+    assert meaning(MEASURED, 0.9) == "sens at most .50 · spec at least .95"
+
+
+def test_an_unmeasured_label_promises_nothing():
+    assert meaning(None, 0.5) == meaning(label(), 0.5) == meaning(label(balanced=OperatingPoint(0.4)), 0.4) == ""
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_a_score_s_sentence_never_contradicts_itself(score, threshold):
+    words = markup.score_sentence(score, threshold, "mine")
+    said = float(words.split()[2].rstrip(",")), float(words.split()[-2])
+    if "above" in words:
+        assert score > threshold
+        assert said[0] >= said[1]
+    elif "below" in words:
+        assert score < threshold
+        assert said[0] <= said[1]
+    else:
+        assert score == threshold
+
+
+def test_text_from_a_file_name_never_becomes_markup():
+    assert "<script>" not in markup.study("<script>alert(1)</script>.png", ["<b>"], "")
+    assert "<img" not in markup.reasons(["<img src=x>"])
+
+
+def box(x):
+    return Box(x, 0, x + 10, 10)
+
+
+def test_the_best_box_of_each_label_is_drawn_and_more_of_a_flagged_one():
+    findings = (
+        Finding("Mass", 0.2, box(0)), Finding("Mass", 0.9, box(1)), Finding("Mass", 0.5, box(2)),
+        Finding("Nodule", 0.4, box(3)), Finding("Nodule", 0.6, box(4)),
+    )  # fmt: skip
+    drawn = drawn_findings(findings, ["Mass"], {"Mass": 0.3, "Nodule": 0.3})
+    assert [(d["label"], d["score"], d["flagged"]) for d in drawn] == [
+        ("Mass", 0.9, True), ("Nodule", 0.6, False), ("Mass", 0.5, True),
+    ]  # fmt: skip
+    assert drawn[0]["box"] == [1, 0, 11, 10]
+
+
+@dataclass
+class Sent:
+    """An upload."""
+
+    name: str
+    data: bytes
+    file_id: str = "1"
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    def getbuffer(self) -> memoryview:
+        return memoryview(self.data)
+
+
+def test_uploads_keep_the_names_of_the_person_s_folder_and_never_become_paths(tmp_path):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("a/b.dcm", b"film")
+    sent = [Sent("ward/7/one.dcm", b"one"), Sent("../../etc/passwd", b"two"), Sent("many.zip", stream.getvalue())]
+    folder = tmp_path / "incoming"
+    folder.mkdir()
+    found = list(inputs_of(spool(sent, folder), Settings(data_dir=tmp_path)))
+    assert [item.name for item in found] == ["ward/7/one.dcm", "../../etc/passwd", "many.zip/a/b.dcm"]
+    assert [item.load() for item in found] == [b"one", b"two", b"film"]
+    assert sorted(path.name for path in folder.iterdir()) == ["000000", "000001", "000002"]
+
+
+def test_two_uploads_of_one_name_stay_two(tmp_path):
+    sent = [Sent("same.png", b"one"), replace(Sent("same.png", b"two"), file_id="2")]
+    found = list(inputs_of(spool(sent, tmp_path), Settings(data_dir=tmp_path)))
+    assert [item.load() for item in found] == [b"one", b"two"]
