@@ -11,18 +11,18 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy
+from tqdm import tqdm
 
 from cxr_core.errors import CxrError, SettingsError
 from cxr_core.export.table import Row, to_csv
 from cxr_core.journal import Journal
 from cxr_core.pipeline import FLOOR, Screener
-from cxr_core.progress import Progress
 from cxr_core.read.sources import InputFile, from_paths
 from cxr_core.records import PRESETS, Ranked, Screening
 from cxr_core.serial import to_line
@@ -129,9 +129,9 @@ def _screen(args: argparse.Namespace, settings: Settings, open_screener: OpenScr
         if outputs:
             part = outputs[0].with_name(outputs[0].name + ".part")
             journal = stack.enter_context(Journal(part, screener.models_key, args.floor))
-        run = _Run(screener, journal, Progress(total, sys.stderr))
+        run = _Run(screener, journal)
         try:
-            run.over(_inputs(args.paths, outputs, settings), args.floor)
+            run.over(_inputs(args.paths, outputs, settings), total, args.floor)
         except KeyboardInterrupt:
             return _fail(_how_to_go_on(run), STOPPED)
         _report(args, run, started, args.preset or settings.preset)
@@ -167,24 +167,20 @@ class _Run:
 
     screener: Screener
     journal: Journal | None
-    progress: Progress
-    finished: list[tuple[Screening, datetime]]
+    finished: list[tuple[Screening, datetime]] = field(default_factory=list)
 
-    def __init__(self, screener: Screener, journal: Journal | None, progress: Progress) -> None:
-        self.screener, self.journal, self.progress, self.finished = screener, journal, progress, []
-
-    def over(self, inputs: Iterator[InputFile], floor: float) -> None:
-        """Screen all inputs, writing each down as it is ready."""
+    def over(self, inputs: Iterator[InputFile], total: int, floor: float) -> None:
+        """Screen all ``total`` inputs, writing each down as it is ready."""
         recall = self.journal.known if self.journal else None
-        try:
-            with closing(self.screener.screen(inputs, floor, known=recall)) as screenings:
-                for screening in screenings:
-                    known = recall is not None and recall(screening.sha256) is not None
-                    at = self.journal.add(screening) if self.journal else datetime.now(UTC)
-                    self.finished.append((screening, at))
-                    self.progress.step(known=known)
-        finally:
-            self.progress.close()
+        often = 0.1 if sys.stderr.isatty() else 10.0  # a log needs a line now and then, not a moving picture
+        with (
+            closing(self.screener.screen(inputs, floor, known=recall)) as screenings,
+            tqdm(total=total, unit="film", file=sys.stderr, mininterval=often) as bar,
+        ):
+            for screening in screenings:
+                at = self.journal.add(screening) if self.journal else datetime.now(UTC)
+                self.finished.append((screening, at))
+                bar.update()
 
 
 def _how_to_go_on(run: _Run) -> str:

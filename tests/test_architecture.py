@@ -15,7 +15,7 @@ SHARED = {"records", "errors", "settings", "card", "serial"}
 """What every stage may know: the records, and their JSON."""
 
 STAGES = {"read", "prepare", "detect", "triage", "store", "export"}
-HELPERS = {"readahead", "journal", "progress", "phantom"}
+HELPERS = {"readahead", "journal", "phantom"}
 """Mechanisms without a place in the chain; they import SHARED alone."""
 
 JOINERS = {"pipeline", "__main__"}
