@@ -1,0 +1,117 @@
+"""Training runs: they end, go on where they stopped, and refuse to mix."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.training.folders import nih_rows, small, write_nih
+from training import data, fit, network, nih, runs
+from training.batches import Batches, priors
+from training.cache import films
+from training.errors import Diverged, EmptyClass, RunError
+from training.learner import Learner
+from training.runs import Progress
+
+PLAN = fit.Plan(steps=3, pretrained=False)
+
+
+@pytest.fixture(scope="module")
+def finished(data_folder, tmp_path_factory):
+    """(recipe, run folder) of three steps."""
+    recipe = small("nih_ssd")
+    run = tmp_path_factory.mktemp("runs") / "tiny"
+    fit.fit(recipe, data_folder, run, PLAN)
+    return recipe, run
+
+
+def learner_for(recipe, data_folder, cache):
+    examples = nih.read(data_folder)
+    rows = fit.training_rows(examples, data.VALIDATION)
+    shape = runs.shape_of(recipe, priors(recipe, examples, rows))
+    cached = films(examples, recipe.cache_size, cache)
+    return Learner(network.build(shape), recipe, shape), Batches(recipe, examples, cached.pixels, rows)
+
+
+def test_a_run_writes_down_how_it_was_made(finished):
+    recipe, run = finished
+    config = json.loads((run / runs.CONFIG).read_text())
+    assert config["seed"] == recipe.seed
+    assert len(config["data_sha256"]) == 64
+    assert "keras" in config["versions"]
+    assert config["recipe"]["weights"]["giou"] == recipe.weights.giou
+    log = (run / runs.LOG).read_text().splitlines()
+    assert [line.split(",")[0] for line in log] == ["step", "0", "1", "2"]
+
+
+def test_a_finished_run_gives_its_network_back(finished):
+    _, run = finished
+    model, shape = runs.network_of(run)
+    answer = model.predict_on_batch(np.full((1, shape.size, shape.size, 1), 90, np.float32))
+    assert all(np.isfinite(values).all() for values in answer.values())
+
+
+def test_a_finished_run_started_again_changes_nothing(finished, data_folder):
+    recipe, run = finished
+    before = np.load(run / runs.WEIGHTS)
+    kept = {name: before[name] for name in before.files}
+    fit.fit(recipe, data_folder, run, PLAN)
+    after = np.load(run / runs.WEIGHTS)
+    assert all((after[name] == kept[name]).all() for name in kept)
+
+
+def test_a_run_stopped_between_goes_on_to_the_same_state(data_folder, tmp_path):
+    """Two steps, a checkpoint, a fresh process's network, the third step: as three steps in one go."""
+    recipe = small("nih_ssd")
+    whole, batches = learner_for(recipe, data_folder, tmp_path)
+    for step in range(2):
+        whole.step(batches.make(step), 1e-3)
+    runs.save_checkpoint(tmp_path, whole.state(), Progress(2, 3, 1.5))
+    whole.step(batches.make(2), 1e-3)
+    other, batches = learner_for(recipe, data_folder, tmp_path)
+    arrays, progress = runs.load_checkpoint(tmp_path)
+    other.restore(arrays)
+    assert progress == Progress(2, 3, 1.5)
+    other.step(batches.make(2), 1e-3)
+    for one, two in zip(whole.state(), other.state(), strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("change", [{"held_out": 3}, {"steps": 5}])
+def test_another_plan_in_the_same_folder_is_refused(finished, data_folder, change):
+    recipe, run = finished
+    with pytest.raises(RunError, match="tiny was"):
+        fit.fit(recipe, data_folder, run, replace(PLAN, **change))
+
+
+def test_a_loss_that_is_no_number_stops_the_run(data_folder, tmp_path):
+    broken = replace(small("nih_ssd"), trunk_rate=float("inf"), warm_up=1)
+    with pytest.raises(Diverged, match="not a number at step"):
+        fit.fit(broken, data_folder, tmp_path / "runs" / "broken", PLAN)
+
+
+def test_a_class_without_an_example_stops_before_the_first_step(tmp_path):
+    images, boxes, opacities = nih_rows()
+    write_nih(tmp_path, images, [row for row in boxes if row[1] != "Mass"], opacities)
+    with pytest.raises(EmptyClass, match="Mass"):
+        fit.fit(small("nih_ssd"), tmp_path, tmp_path / "run", PLAN)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_learning_rate_rises_then_falls():
+    recipe = replace(small("nih_ssd"), warm_up=10)
+    rates = [fit.rate(recipe, step, 100) for step in range(100)]
+    assert rates[:10] == sorted(rates[:10])
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert max(rates) == pytest.approx(recipe.trunk_rate, rel=1e-3)
+    assert rates[-1] < 0.05 * recipe.trunk_rate
+
+
+def test_a_run_that_is_not_finished_has_no_network(tmp_path, finished):
+    _, run = finished
+    runs.write_config(tmp_path, runs.read_config(run))
+    with pytest.raises(RunError, match="not finished"):
+        runs.network_of(tmp_path)
+    with pytest.raises(RunError, match="fit the recipe first"):
+        runs.network_of(tmp_path / "none")

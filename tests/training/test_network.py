@@ -1,0 +1,83 @@
+"""The network: trunk activations, output shapes, and what leaves it."""
+
+import keras
+import numpy as np
+import pytest
+
+from training import imagenet, network, trunk
+
+SHAPE = network.Shape(64, ((0.2, 0.3), (0.4, 0.1), (0.5, 0.5)), 4, 2, 2, "softmax", width=16, depth=1)
+
+
+def clouds(count, size):
+    """Films whose detail falls with frequency, as in photographs: (count, size, size, 1)."""
+    rng = np.random.default_rng(0)
+    frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(size), np.fft.fftfreq(size)))
+    frequency[0, 0] = 1
+    noise = np.fft.fft2(rng.normal(size=(count, size, size)))
+    films = np.real(np.fft.ifft2(noise / frequency**1.2))
+    films = (films - films.mean((1, 2), keepdims=True)) / films.std((1, 2), keepdims=True)
+    return np.clip(films * 55 + 115, 0, 255)[..., None].astype(np.float32)
+
+
+def test_the_trunk_answers_clouds_with_the_means_it_was_trained_to():
+    state = imagenet.lite0_state()
+    film = keras.Input((128, 128, 1))
+    model = keras.Model(film, trunk.features(film))
+    trunk.load_imagenet(model, state)
+    layers = [layer for layer in model.layers if layer.name.endswith("_depthwise")]
+    answers = keras.Model(film, [layer.output for layer in layers]).predict_on_batch(clouds(2, 128))
+    for layer, answer in zip(layers, answers, strict=True):
+        before = (np.asarray(answer) - trunk.values(layer.bias)) / trunk.values(layer.scale)
+        expected = state[f"_blocks.{layer.name[5:].split('_')[0]}._bn1.running_mean"]
+        assert np.corrcoef(before.mean((0, 1, 2)), expected)[0, 1] > 0.55
+
+
+def test_freezing_leaves_the_later_blocks_trainable():
+    model = network.build(SHAPE)
+    trunk.freeze(model, 3)
+    frozen = {layer.name for layer in model.layers if layer.weights and not layer.trainable}
+    assert "stem" in frozen
+    assert "block2_project" in frozen
+    assert not any(name.startswith(("block3_", "block10_", "block12_", "top", "head")) for name in frozen)
+
+
+@pytest.mark.parametrize("place", ["softmax", "heat"])
+def test_what_leaves_the_network_is_what_the_runtimes_expect(place):
+    shape = network.Shape(64, SHAPE.priors[:2], 4, 2, 2, place, width=16, depth=1)
+    model = network.inference(network.build(shape), shape)
+    found = model.predict_on_batch(clouds(2, 64))
+    assert found["image_scores"].shape == (2, 2)
+    assert found["raw_detection_boxes"].shape == (2, 16, 2, 4)
+    assert found["raw_detection_scores"].shape == (2, 16, 2)
+    for values in found.values():
+        assert np.isfinite(values).all()
+        assert values.min() >= 0
+        assert values.max() <= 1
+    boxes = found["raw_detection_boxes"].reshape(2, 4, 4, 2, 4)
+    centre = (boxes[..., :2] + boxes[..., 2:]) / 2
+    assert (np.diff(centre[..., 0], axis=1) > 0).all()  # y grows with the row: [ymin, xmin, ymax, xmax]
+    assert (np.diff(centre[..., 1], axis=2) > 0).all()
+
+
+def test_expected_overlap_is_the_weighted_mean_of_pairwise_overlaps():
+    rng = np.random.default_rng(3)
+    low = rng.uniform(0, 0.5, (1, 5, 2, 2))
+    boxes = np.concatenate([low, low + rng.uniform(0.1, 0.5, low.shape)], -1)
+    mass = rng.dirichlet(np.ones(5), (1, 2)).transpose(0, 2, 1)
+    found = np.asarray(network.expected_overlap(boxes.astype("f4"), mass.astype("f4")))
+    for kind in range(2):
+        for one in range(5):
+            a, total = boxes[0, one, kind], 0.0
+            for other in range(5):
+                b = boxes[0, other, kind]
+                shared = np.prod(np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0))
+                union = np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2]) - shared
+                total += mass[0, other, kind] * shared / union
+            assert found[0, one, kind] == pytest.approx(total, abs=1e-4)
+
+
+def test_a_map_sure_of_one_cell_gives_that_cells_box_the_film_score():
+    boxes = np.array([[0.1, 0.1, 0.3, 0.3], [0.6, 0.6, 0.9, 0.9]], "f4")[None, :, None]
+    found = np.asarray(network.expected_overlap(boxes, np.array([[[1.0], [0.0]]], "f4")))
+    assert found[0, :, 0] == pytest.approx([1.0, 0.0], abs=1e-3)

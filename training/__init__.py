@@ -1,0 +1,1 @@
+"""Makes what models/ holds: reads data, trains, evaluates and exports. Imports cxr_core, never the reverse."""

@@ -1,0 +1,86 @@
+"""SIIM, the radiography database and ieee8023 in the shared layout -> examples of COVID-19 and its opacities.
+
+In: a data folder with covid/images.csv, boxes.csv and the pictures. Out: Example records. ieee8023 is the outside set:
+its stratum is empty, so no batch can hold it. 'covid' is radiographic appearance in SIIM, not a test result.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from training.data import EXTERNAL, Area, Example, area, fold_of, number, rows
+from training.errors import UnknownLabel
+
+NEGATIVE, POSITIVE = "covid_19_negative", "covid_19_positive"
+BOX_CLASSES = (NEGATIVE, POSITIVE)
+COVID, OPACITY = "covid", "opacity"
+TARGETS = (COVID, OPACITY)
+
+_COVID = {"positive": 1, "negative": 0, "uncertain": None}
+_STRATA = {
+    ("siim", "Typical Appearance"): "typical",
+    ("siim", "Negative for Pneumonia"): "negative",
+    ("siim", "Indeterminate Appearance"): "uncertain",
+    ("siim", "Atypical Appearance"): "uncertain",
+    ("radiography", "COVID-19"): "covid",
+    ("radiography", "Normal"): "normal",
+    ("radiography", "Viral Pneumonia"): "viral",
+}
+_KINDS = {"opacity": POSITIVE, "lungs": NEGATIVE}
+_OTHER_KINDS = ("left_lung", "right_lung")
+
+
+def read(folder: Path) -> list[Example]:
+    """Every film of covid/; raises a DataError that names file and line."""
+    root = folder / "covid"
+    boxes = _boxes(root / "boxes.csv")
+    found = []
+    for line, row in rows(root / "images.csv", ("file", "source", "finding", "covid", "group", "role", "fold")):
+        found.append(_example(root, f"covid/images.csv line {line}", row, boxes))
+    strangers = set(boxes) - {example.name for example in found}
+    if strangers:
+        raise UnknownLabel(f"boxes are given for {min(strangers)}, which covid/images.csv does not list")
+    return found
+
+
+def _boxes(path: Path) -> dict[str, list[Area]]:
+    found: dict[str, list[Area]] = {}
+    for line, row in rows(path, ("file", "kind", "x1", "y1", "x2", "y2")):
+        where = f"covid/{path.name} line {line}"
+        if row["kind"] not in _KINDS and row["kind"] not in _OTHER_KINDS:
+            raise UnknownLabel(f"{where}: kind {row['kind']!r} is none of opacity, lungs, left_lung, right_lung")
+        corners = [number(where, row[key]) for key in ("x1", "y1", "x2", "y2")]
+        item = area(where, _KINDS.get(row["kind"], row["kind"]), corners)
+        found.setdefault(row["file"], []).append(item)
+    return found
+
+
+def _example(root: Path, where: str, row: dict[str, str], boxes: dict[str, list[Area]]) -> Example:
+    source, finding, role = row["source"], row["finding"], row["role"]
+    stratum = _STRATA.get((source, finding), "")
+    if role not in ("train", "external") or (role == "train" and not stratum):
+        raise UnknownLabel(f"{where}: {source} / {finding} / {role} is no material this recipe knows")
+    if row["covid"] not in _COVID:
+        raise UnknownLabel(f"{where}: covid must be positive, negative or uncertain, got {row['covid']!r}")
+    covid = _COVID[row["covid"]]
+    targets = {} if covid is None else {COVID: covid}
+    areas = tuple(item for item in boxes.get(row["file"], []) if item.label in BOX_CLASSES)
+    searched: set[str] = set()
+    if source == "siim":
+        targets[OPACITY] = int(finding != "Negative for Pneumonia")
+        searched = {POSITIVE} | {item.label for item in areas}
+    elif stratum == "normal":
+        targets[OPACITY] = 0
+        searched = {POSITIVE}
+    return Example(
+        name=row["file"],
+        path=root / row["file"],
+        group=row["group"],
+        fold=fold_of(where, row["fold"]) if role == "train" else EXTERNAL,
+        stratum=stratum if role == "train" else "",
+        source=source,
+        targets=targets,
+        areas=areas if source == "siim" else (),
+        searched=frozenset(searched),
+        facts={"finding": finding},
+    )

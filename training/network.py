@@ -1,0 +1,214 @@
+"""The single-shot detector both recipes share, in keras.ops alone, so that it runs on any Keras backend.
+
+In: float32 (N, S, S, 1), 0-255, letterboxed. Out, while training, raw logits on a stride-16 map of G x G cells:
+
+    location  (N, G, G, B)     softmax over the map: where the one box of this class is, if there is one
+    heat      (N, G, G, B)     sigmoid: is this cell the centre of a box of this class
+    boxes     (N, G, G, B, 4)  one box a class and cell, [x1, y1, x2, y2] as fractions of the input
+    pooled    (N, T)           image-level logits from pooled features
+    attended  (N, A)           image-level logits of the first A targets: instance logits weighted by attention
+
+``inference`` turns them into what the runtimes return (image_scores, raw_detection_boxes, raw_detection_scores). The
+network does not know which of its classes are findings: its shape says how many of each.
+
+A box starts from one prior a class, its median size in the training folds: centres move in units of the prior, sizes
+by its logarithm (Liu 2016). A location softmax follows from the data: most signs have one box an image.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import keras
+import numpy as np
+from keras import ops
+
+from training import trunk
+
+Place = Literal["softmax", "heat"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What distinguishes one network from another.
+
+    ``priors``: (width, height) of each box class, fractions of the input. ``targets``: image-level logits, of which
+    the first ``attended`` also have an attention-pooled head. ``scored``: box classes that leave the network.
+    """
+
+    size: int
+    priors: tuple[tuple[float, float], ...]
+    targets: int
+    attended: int
+    scored: int
+    place: Place
+    width: int = 128
+    depth: int = 4
+    dropout: float = 0.3
+    fine: bool = True
+
+    @property
+    def grid(self) -> int:
+        """Cells along one side."""
+        return self.size // 16
+
+
+def build(shape: Shape) -> keras.Model:
+    """The trainable network with random heads and a random trunk (see trunk.load_imagenet)."""
+    film = keras.Input((shape.size, shape.size, 1), name="film")
+    taps = trunk.features(film)
+    body = _body(taps, shape)
+    classes = len(shape.priors)
+    head = keras.layers.Conv2D(
+        classes * 6, 1, kernel_initializer=_small(0), bias_initializer=_place_bias(classes), name="head_place"
+    )(body)
+    fields = keras.layers.Reshape((shape.grid, shape.grid, classes, 6), name="head_fields")(head)
+    pooled = keras.layers.GlobalAveragePooling2D(name="head_pool")(taps["pooled"])
+    pooled = keras.layers.Dropout(shape.dropout, name="head_dropout", seed=1)(pooled)
+    votes = keras.layers.Conv2D(shape.attended * 2, 1, kernel_initializer=_small(1), name="head_votes")(body)
+    outputs = {
+        "location": fields[..., 0],
+        "heat": fields[..., 1],
+        "boxes": PriorBoxes(shape.priors, name="head_boxes")(fields[..., 2:]),
+        "pooled": keras.layers.Dense(shape.targets, name="head_image")(pooled),
+        "attended": AttentionPool(name="head_attention")(votes),
+    }
+    return keras.Model(film, outputs, name="cxr_ssd")
+
+
+def _small(seed: int) -> Any:
+    """Heads and residual branches start near zero: the body has no normalisation to catch large values."""
+    return keras.initializers.RandomNormal(stddev=0.01, seed=seed)
+
+
+def _place_bias(classes: int) -> Any:
+    """Heat starts at 2%, near the share of cells that are centres; all else at zero."""
+    values = np.zeros((classes, 6), np.float32)
+    values[:, 1] = np.log(0.02 / 0.98)
+    return keras.initializers.Constant(values.reshape(-1))
+
+
+def _body(taps: dict[str, Any], shape: Shape) -> Any:
+    """Strides 8, 16 and 32 on one stride-16 map, with the cell's position and the whole film's context."""
+    width, layers = shape.width, keras.layers
+    parts = [
+        layers.Conv2D(width, 1, name="head_mid")(taps["stride16"]),
+        layers.UpSampling2D(2, name="head_up")(layers.Conv2D(width, 1, name="head_coarse")(taps["stride32"])),
+        layers.Dense(width, name="head_context")(layers.GlobalAveragePooling2D(keepdims=True)(taps["stride32"])),
+    ]
+    if shape.fine:
+        parts.append(layers.AveragePooling2D(2)(layers.Conv2D(width, 1, name="head_fine")(taps["stride8"])))
+    x = layers.Add(name="head_sum")(parts[:2] + parts[3:])
+    x = Position(width, name="head_position")(x + parts[2])
+    for index in range(shape.depth):
+        y = layers.ReLU(6.0)(layers.DepthwiseConv2D(5, padding="same", name=f"head_depthwise{index}")(x))
+        y = layers.Conv2D(width, 1, kernel_initializer=_small(2 + index), name=f"head_point{index}")(y)
+        x = layers.ReLU()(x + y)
+    return x
+
+
+@keras.saving.register_keras_serializable("cxr_training")
+class Position(keras.layers.Layer):
+    """Adds a learned linear map of each cell's place (x, y, squares, product), then ReLU."""
+
+    def __init__(self, width: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.width = width
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """The table of places, (1, G, G, 6), fixed; its kernel, learned."""
+        y, x = np.meshgrid(*(np.linspace(-1, 1, int(n or 0)) for n in input_shape[1:3]), indexing="ij")
+        self.table = np.stack([x, y, x * x, y * y, x * y, abs(x)], -1)[None].astype(np.float32)
+        self.kernel = self.add_weight(name="kernel", shape=(6, self.width), initializer="glorot_uniform")
+
+    def call(self, inputs: Any) -> Any:
+        """(N, G, G, width)."""
+        return ops.relu(inputs + ops.matmul(ops.convert_to_tensor(self.table), self.kernel))
+
+
+@keras.saving.register_keras_serializable("cxr_training")
+class PriorBoxes(keras.layers.Layer):
+    """Deltas (N, G, G, B, 4) -> boxes [x1, y1, x2, y2] (N, G, G, B, 4), fractions of the input, not clipped."""
+
+    def __init__(self, priors: tuple[tuple[float, float], ...], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.priors = np.asarray(priors, np.float32)
+
+    def call(self, deltas: Any) -> Any:
+        """Boxes about each cell."""
+        rows, columns = int(deltas.shape[1]), int(deltas.shape[2])
+        y, x = np.meshgrid((np.arange(rows) + 0.5) / rows, (np.arange(columns) + 0.5) / columns, indexing="ij")
+        cells = ops.convert_to_tensor(np.stack([x, y], -1)[None, :, :, None].astype(np.float32))
+        priors = ops.convert_to_tensor(self.priors)
+        centre = cells + deltas[..., :2] * priors
+        half = 0.5 * priors * ops.exp(ops.clip(deltas[..., 2:], -2.5, 2.5))
+        return ops.concatenate([centre - half, centre + half], -1)
+
+
+@keras.saving.register_keras_serializable("cxr_training")
+class AttentionPool(keras.layers.Layer):
+    """(N, G, G, 2A), attention then instance logits -> (N, A): sum of instance logits weighted by softmax attention."""
+
+    def call(self, votes: Any) -> Any:
+        """Image-level logits (Ilse 2018)."""
+        cells = ops.reshape(votes, (-1, votes.shape[1] * votes.shape[2], votes.shape[3]))
+        half = votes.shape[3] // 2
+        return ops.sum(ops.softmax(cells[..., :half], axis=1) * cells[..., half:], axis=1)
+
+
+def image_probability(outputs: dict[str, Any], shape: Shape) -> Any:
+    """(N, A): the mean of the two heads' logits, through a sigmoid."""
+    return ops.sigmoid(0.5 * (outputs["pooled"][:, : shape.attended] + outputs["attended"]))
+
+
+@keras.saving.register_keras_serializable("cxr_training")
+class Inference(keras.layers.Layer):
+    """Training outputs -> image_scores (N, C), raw_detection_boxes (N, K, Q, 4) yxyx in [0, 1], raw_detection_scores.
+
+    ``softmax``: a box's score is the image score times its expected overlap with the true box, if there is one:
+    the mean IoU with the boxes of all cells, weighted by the location map. ``heat``: the cell's heat times the
+    probability that the image has such a box at all.
+    """
+
+    def __init__(self, shape: Shape, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.shape = shape
+
+    def call(self, outputs: dict[str, Any]) -> dict[str, Any]:
+        """The three raw outputs by name."""
+        shape, cells = self.shape, self.shape.grid**2
+        boxes = ops.reshape(outputs["boxes"][..., : shape.scored, :], (-1, cells, shape.scored, 4))
+        boxes = ops.clip(boxes, 0.0, 1.0)
+        image = image_probability(outputs, shape)
+        if shape.place == "softmax":
+            logits = ops.reshape(outputs["location"][..., : shape.scored], (-1, cells, shape.scored))
+            image = image[:, : shape.scored]
+            scores = expected_overlap(boxes, ops.softmax(logits, axis=1)) * image[:, None]
+        else:
+            heat = ops.sigmoid(ops.reshape(outputs["heat"], (-1, cells, shape.scored)))
+            covid, opacity = image[:, :1], image[:, 1:2]
+            image = ops.concatenate([1.0 - covid, covid], -1)
+            scores = heat * ops.concatenate([1.0 - covid, opacity], -1)[:, None]
+        yxyx = ops.stack([boxes[..., 1], boxes[..., 0], boxes[..., 3], boxes[..., 2]], -1)
+        return {"image_scores": image, "raw_detection_boxes": yxyx, "raw_detection_scores": scores}
+
+
+def expected_overlap(boxes: Any, mass: Any) -> Any:
+    """(N, K, C): mean IoU of each box with all boxes of its class, weighted by ``mass`` (N, K, C), which sums to 1."""
+    x1, y1, x2, y2 = (ops.transpose(boxes[..., i], (0, 2, 1)) for i in range(4))
+    area = (x2 - x1) * (y2 - y1)
+    wide = ops.minimum(x2[..., None], x2[:, :, None]) - ops.maximum(x1[..., None], x1[:, :, None])
+    high = ops.minimum(y2[..., None], y2[:, :, None]) - ops.maximum(y1[..., None], y1[:, :, None])
+    shared = ops.relu(wide) * ops.relu(high)
+    overlap = shared / (area[..., None] + area[:, :, None] - shared + 1e-6)  # 1e-9 is zero in half precision
+    weighted = ops.sum(overlap * ops.transpose(mass, (0, 2, 1))[:, :, None], -1)
+    return ops.transpose(weighted, (0, 2, 1))
+
+
+def inference(network: keras.Model, shape: Shape) -> keras.Model:
+    """The network as the runtimes see it."""
+    film = keras.Input((shape.size, shape.size, 1), name="film")
+    return keras.Model(
+        film, Inference(shape, name="inference")(network(film, training=False)), name="cxr_ssd_inference"
+    )
