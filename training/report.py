@@ -22,7 +22,7 @@ def card_text(card: ModelCard) -> str:
         f"## Intended use\n\n{card.intended_use}",
         "## Data, eligibility and reference standard\n\n" + _facts(card.data),
         "## Classes and operating points\n\n" + _labels(card),
-        "## Measured\n\nIn brackets: 95% bootstrap interval by patient; n is films, boxes or positives behind a figure.\n\n"
+        "## Measured\n\nIn brackets: 95% bootstrap interval by patient; n: films, boxes or positives behind it.\n\n"
         + _metrics(card.metrics),
         "## Limits, and what held it back\n\n" + "\n".join(f"- {item}" for item in card.limits),
         f"## Licence\n\n{card.licence}",
