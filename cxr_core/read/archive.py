@@ -146,7 +146,8 @@ def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
 
 
 def too_large(settings: Settings) -> TooLarge:
-    """The refusal of a file above the limit."""
+    """The refusal of a file or an archive above its limit."""
     return TooLarge(
-        f"The file is larger than {settings.max_file_mb} MB. Send the film alone, or raise CXR_MAX_FILE_MB."
+        f"The file is larger than allowed ({settings.max_file_mb} MB; an archive {settings.max_upload_mb} MB). "
+        "Send the film alone or in smaller archives, or raise CXR_MAX_FILE_MB or CXR_MAX_UPLOAD_MB."
     )

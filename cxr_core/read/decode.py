@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 import numpy as np
-from imagecodecs import jpeg8_decode
+from imagecodecs import jpeg8_decode, jpegls_decode
 from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
@@ -26,7 +26,8 @@ from cxr_core.read.rle import decode_rle
 Header = Callable[[bytes], Frame | None]
 
 _JPEG_DCT = (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit)
-LOSSLESS_JPEG = (uid.JPEGLossless, uid.JPEGLosslessSV1)
+_JPEG_LS = (uid.JPEGLSLossless, uid.JPEGLSNearLossless)
+_JPEG_DEEP = (uid.JPEGLossless, uid.JPEGLosslessSV1, *_JPEG_LS)
 _END_OF_IMAGE = b"\xff\xd9"
 # Transfer syntax -> (pydicom's name of the decoder, the package that brings it, header of its stream)
 DECODERS: Mapping[UID, tuple[str, str, Header]] = MappingProxyType(
@@ -35,8 +36,8 @@ DECODERS: Mapping[UID, tuple[str, str, Header]] = MappingProxyType(
         uid.JPEGExtended12Bit: ("pillow", "pillow", jpeg_frame),
         uid.JPEGLossless: ("imagecodecs", "imagecodecs", jpeg_frame),
         uid.JPEGLosslessSV1: ("imagecodecs", "imagecodecs", jpeg_frame),
-        uid.JPEGLSLossless: ("pyjpegls", "pyjpegls", jpeg_frame),
-        uid.JPEGLSNearLossless: ("pyjpegls", "pyjpegls", jpeg_frame),
+        uid.JPEGLSLossless: ("imagecodecs", "imagecodecs", jpeg_frame),
+        uid.JPEGLSNearLossless: ("imagecodecs", "imagecodecs", jpeg_frame),
         uid.JPEG2000Lossless: ("pylibjpeg", "pylibjpeg-openjpeg", jpeg2000_frame),
         uid.JPEG2000: ("pylibjpeg", "pylibjpeg-openjpeg", jpeg2000_frame),
         uid.HTJ2KLossless: ("pylibjpeg", "pylibjpeg-openjpeg", jpeg2000_frame),
@@ -91,7 +92,7 @@ def _encapsulated(dataset: Dataset, layout: Layout) -> tuple[Stored, Depth]:
     # A stream larger than the dataset announces would escape the limits on size.
     if frame is None or (frame.width, frame.height, frame.channels) != (layout.width, layout.height, layout.samples):
         raise DamagedImage(BROKEN)
-    if layout.syntax in LOSSLESS_JPEG or (frame.bits != 8 and layout.syntax in _JPEG_DCT):
+    if layout.syntax in _JPEG_DEEP or (frame.bits != 8 and layout.syntax in _JPEG_DCT):
         return _widened(_deep_jpeg(stream, layout), layout, frame)
     decoder = get_decoder(layout.syntax)
     if plugin not in decoder.available_plugins or frame.bits > 16:
@@ -100,14 +101,17 @@ def _encapsulated(dataset: Dataset, layout: Layout) -> tuple[Stored, Depth]:
 
 
 def _deep_jpeg(stream: bytes, layout: Layout) -> Stored:
-    """JPEG Lossless of 2 to 16 bits and JPEG Extended of 12, by libjpeg-turbo 3.
+    """JPEG Lossless of 2 to 16 bits and JPEG Extended of 12, by libjpeg-turbo 3; JPEG-LS, by CharLS 2.
 
-    GDCM, which reads the first, ends the whole process on some broken headers; libjpeg-turbo reports an error. It fills
-    what a cut stream lacks with grey, so the end marker is asked for first.
+    GDCM, which reads them too, ends the whole process on some broken headers. The end marker is asked for first:
+    without it libjpeg-turbo fills what is missing with grey, and CharLS may wait for ever for the byte after an FF.
     """
     if not stream.rstrip(b"\0").endswith(_END_OF_IMAGE):
         raise DamagedImage(BROKEN)
-    stored = jpeg8_decode(stream, outcolorspace="RGB") if layout.samples == 3 else jpeg8_decode(stream)
+    if layout.syntax in _JPEG_LS:
+        stored = jpegls_decode(stream)
+    else:
+        stored = jpeg8_decode(stream, outcolorspace="RGB") if layout.samples == 3 else jpeg8_decode(stream)
     stored = stored.astype(f"u{layout.allocated // 8}", copy=False)
     if layout.depth.signed:
         above = layout.allocated - layout.depth.bits
@@ -134,6 +138,7 @@ def _run_length(stream: bytes, layout: Layout) -> Stored:
 def _only_stored_bits(stored: Stored, layout: Layout) -> Stored:
     """Without the bits above and below the stored ones (old overlays lie there), the sign carried down."""
     above = layout.allocated - layout.depth.bits - layout.shift
+    stored = stored.astype(stored.dtype.newbyteorder("="), copy=False)
     stored = stored.view(f"i{stored.dtype.itemsize}") if layout.depth.signed else stored
     if above or layout.shift:
         stored = np.right_shift(np.left_shift(stored, above), above + layout.shift)

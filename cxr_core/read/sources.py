@@ -31,10 +31,11 @@ def from_paths(paths: Iterable[str | os.PathLike[str]], settings: Settings) -> I
 
 def from_bytes(name: str, data: bytes, settings: Settings) -> Iterator[InputFile]:
     """One upload: itself, or its members if it is a zip archive."""
-    if data.startswith(ZIP_SIGNATURES) and len(data) <= settings.max_upload_mb * 1_000_000:
-        yield from members(BytesIO(data), name, settings)
-    elif len(data) > settings.max_file_mb * 1_000_000:
+    archive = data.startswith(ZIP_SIGNATURES)
+    if len(data) > (settings.max_upload_mb if archive else settings.max_file_mb) * 1_000_000:
         yield refused(name, too_large(settings))
+    elif archive:
+        yield from members(BytesIO(data), name, settings)
     else:
         yield InputFile(name, lambda: data)
 
@@ -80,11 +81,11 @@ def _from_file(path: Path, settings: Settings) -> Iterator[InputFile]:
 def _load(path: Path, settings: Settings) -> bytes:
     limit = settings.max_file_mb * 1_000_000
     try:
-        with path.open("rb") as stream:
-            data = stream.read(limit + 1)
+        # The size first: asking for one byte more than the limit would set that much memory aside.
+        data = path.read_bytes() if path.stat().st_size <= limit else None
     except OSError as exc:
         raise _unreadable(type(exc).__name__) from exc
-    if len(data) > limit:
+    if data is None or len(data) > limit:
         raise too_large(settings)
     return data
 
