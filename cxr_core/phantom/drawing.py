@@ -8,7 +8,7 @@ fractions of the picture; x to the right, so the patient's right lung is on the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import cv2
@@ -135,8 +135,10 @@ def draw(canvas: Canvas, signs: Sequence[Sign]) -> Plane:
     beam = depth - air * (0.45 + 0.025 * canvas.noise(0.2)) * (0.85 + 0.3 * np.abs(canvas.rows - 0.4))
     beam += 0.08 * heart * np.clip((0.76 - canvas.rows) / 0.08, 0, 1)
     beam += _mediastinum(canvas) + _bones(canvas) * body + air * _vessels(canvas) + (1 - air) * _abdomen(canvas)
-    for sign in (sign for sign in SIGNS if sign in signs):
-        beam = _with_sign(canvas, sign, beam, air)
+    # A generator of its own for each sign: without the sign the rest of the film is the same, to the last grain.
+    for sign, own in zip(SIGNS, canvas.rng.spawn(len(SIGNS)), strict=True):
+        if sign in signs:
+            beam = _with_sign(replace(canvas, rng=own), sign, beam, air)
     beam += 0.010 * canvas.noise(0.004) + 0.009 * canvas.rng.standard_normal(beam.shape, np.float32)
     return np.asarray(0.02 + 0.95 * np.clip(beam, 0.0, 1.0) ** 0.9, np.float32)
 

@@ -70,7 +70,8 @@ def members(source: BinaryIO | Path, name: str, settings: Settings) -> Iterator[
     except Refusal as refusal:
         yield refused(name, refusal)
         return
-    files = [info for info in archive.infolist() if not info.is_dir() and not is_noise(info.filename)]
+    # By hand: ZipInfo.is_dir fails on a member without a name.
+    files = [info for info in archive.infolist() if not info.filename.endswith("/") and not is_noise(info.filename)]
     if any(info.filename in _OFFICE for info in archive.infolist()):
         yield refused(name, NotAnImage("The file is a document or a program, not an archive of films. Send the films."))
         return

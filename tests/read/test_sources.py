@@ -202,6 +202,11 @@ def test_two_members_of_one_name_are_both_read():
     assert [item.load() for item in from_bytes("films.zip", data, SETTINGS)] == [b"first", b"second"]
 
 
+def test_a_member_without_a_name_is_refused():
+    nameless = packed([("a", b"x")]).replace(b"a", b"\0")
+    assert uploaded(nameless) == {"films.zip/unnamed": "unsafe_archive"}
+
+
 def test_names_are_shown_without_control_characters():
     (item,) = from_bytes("films.zip", packed([("a\n\x1b[31m\u202egnp.png", b"x")]), SETTINGS)
     assert item.name == "films.zip/a[31mgnp.png"
