@@ -9,6 +9,25 @@ from training.recipe import Label, Recipe, Weights
 # A pneumothorax can kill within the hour; any other flagged sign is read the same day, the strongest first.
 _URGENT = ("Pneumothorax",)
 
+_DATA = {
+    "source": "NIH ChestX-ray14 (Wang 2017, NIH Clinical Center): films with radiologists' boxes, 'No Finding' films "
+    "and films with text-mined labels only; RSNA 2018 opacity boxes on films that are also here",
+    "eligibility": "frontal films of adults and children, 512 px, 8 bit; copies and patients grouped before splitting",
+    "reference standard": "boxes: one radiologist's box a sign; image labels: text-mined from reports",
+}
+
+_LIMITS = (
+    "Image labels are mined from reports: a wrong label counts against the network, and for it.",
+    "Calibration, operating points and box thresholds were chosen on the fold the figures come from; the calibration "
+    "error is cross-fitted inside it. Expect somewhat worse on films of another hospital.",
+    "Mass, Nodule and Pneumothorax have about ten boxes each in the held-out fold: their figures are rough guesses.",
+    "Cardiomegaly flatters every mean: one fixed box hits it nearly always. Read the figures without it.",
+    "Half the films of the held-out fold carry a sign, far more than on a ward: scores are too high for a ward.",
+    "Held back by 596 boxed films to learn from, one CPU core and under an hour: the place of a box, not its size, is "
+    "what it gets wrong. More boxes, all of ChestX-ray14 for pretraining, several folds averaged and a GPU would help.",
+    "Lateral films, CT slices and photographs of films are outside its experience.",
+)
+
 RECIPE = Recipe(
     name="nih_ssd",
     title="Eight signs with boxes (NIH ChestX-ray14)",
