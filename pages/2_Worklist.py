@@ -6,7 +6,7 @@ import streamlit as st
 
 from ui import markup, state
 from ui.filters import filter_bar
-from ui.frame import empty, guarded, page
+from ui.frame import empty, guarded, page, trouble
 from ui.queue import flag_counts, queue
 from ui.sliders import explain, label_cards, rail
 from ui.thresholds import current
@@ -33,13 +33,14 @@ if not entries:
 def worklist() -> None:
     """Sliders and rows in one fragment: a slider redraws these and nothing else."""
     with guarded():
+        trouble()
         thresholds = current(site)
         side, main = st.columns([1, 3.6], gap="medium")
         with side:
             places = rail(site, thresholds)
         items = queue(state.entries(), thresholds.values, site.screener.urgencies)
         explain(places, label_cards(site.screener), thresholds, flag_counts(items), len(items))
-        with main:
+        with main, st.container(key="list"):
             top, button = st.columns([5, 1.3], vertical_alignment="center")
             with top:
                 st.html(headline(items, state.now()))

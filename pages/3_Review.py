@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from ui import state
-from ui.frame import empty, guarded, page
+from ui.frame import empty, guarded, page, trouble
 from ui.queue import queue
 from ui.review_view import decision, film_area, header, scores_panel
 from ui.state import ADDRESS, FILM, READING_LIST
@@ -37,6 +37,7 @@ st.session_state.setdefault(FILM, "")
 def review() -> None:
     """One study; going to the next redraws this and nothing else."""
     with guarded():
+        trouble()
         thresholds = current(site)
         items = {item.entry.key: item for item in queue(state.entries(), thresholds.values, site.screener.urgencies)}
         order = [key for key in st.session_state.get(READING_LIST, ()) if key in items]
@@ -48,9 +49,9 @@ def review() -> None:
         st.query_params[FILM] = st.session_state[ADDRESS] = item.entry.key
         header(item, order, site.screener.models_key)
         left, right = st.columns([2.5, 1], gap="medium")
-        with left:
+        with left, st.container(key="film"):
             film_area(item, order, items, site)
-        with right:
+        with right, st.container(key="panel"):
             decision(item, site.store)
             scores_panel(item, thresholds)
 

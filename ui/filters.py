@@ -23,8 +23,7 @@ def filter_bar() -> Filters:
         "filter-text": kept.text,
     }.items():
         st.session_state.setdefault(key, value)
-    lanes, label, reviewed, text = st.columns([3.3, 1.6, 1.6, 1.7], vertical_alignment="bottom")
-    with lanes:
+    with st.container(key="filters", horizontal=True, vertical_alignment="bottom", gap="small"):
         st.pills(
             "Urgency",
             LANES,
@@ -33,9 +32,9 @@ def filter_bar() -> Filters:
             format_func=lambda lane: LANE_STYLES[lane].word,
             help="Show only these; none chosen shows all.",
         )
-    label.selectbox("Flagged for", [_ANY, *LABELS], key="filter-label")
-    reviewed.selectbox("Review", REVIEWED, key="filter-reviewed", format_func=_REVIEWED_WORDS.__getitem__)
-    text.text_input("File name contains", key="filter-text")
+        st.selectbox("Flagged for", [_ANY, *LABELS], key="filter-label", width=165)
+        st.selectbox("Review", REVIEWED, key="filter-reviewed", format_func=_REVIEWED_WORDS.__getitem__, width=165)
+        st.text_input("File name contains", key="filter-text", width=165)
     chosen = Filters(
         lanes=tuple(st.session_state["filter-lanes"]),
         label="" if st.session_state["filter-label"] == _ANY else st.session_state["filter-label"],

@@ -35,6 +35,8 @@ _ABOUT = (
     f"{NOTICE} Not a medical device, not for diagnosis. No picture leaves this machine."
 )
 
+_TROUBLE = "trouble"
+
 _log = logging.getLogger(__name__)
 
 
@@ -91,6 +93,23 @@ def guarded() -> Iterator[None]:
         title, advice = _explain(exc)
         wrong(title, *filter(None, (_sentence(exc), advice)))
         st.stop()
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """In a callback: what goes wrong is said by the next ``trouble()``; what was on the page stays."""
+    try:
+        yield
+    except CxrError as exc:
+        _log.exception("an action failed")
+        st.session_state[_TROUBLE] = _sentence(exc)
+
+
+def trouble() -> None:
+    """Say once what the last action could not do."""
+    said = st.session_state.pop(_TROUBLE, "")
+    if said:
+        st.error(f"This was not kept. {said}")
 
 
 def _sentence(exc: CxrError) -> str:

@@ -5,7 +5,7 @@ In: numbers and words. Out: strings for st.html. Knows no page.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from html import escape
 
 from cxr_core.records import COVID, LABELS, Screening
@@ -62,21 +62,15 @@ def score_sentence(score: float, threshold: float, preset: str) -> str:
 def score_table(screening: Screening, thresholds: Mapping[str, float], preset: str, versions: str) -> str:
     """The nine classes in their fixed order, each with a bar, a tick at its threshold and a sentence."""
     placed = {finding.label for finding in screening.findings}
-    rows = "".join(
-        _score_row(label, screening.scores[label], thresholds[label], score_note(preset, placed=label in placed))
-        for label in LABELS
-    )
+    rows = "".join(_score_row(label, screening.scores[label], thresholds[label], preset, placed) for label in LABELS)
     return f'<div class="cxr-scores" title="{escape(versions)}">{rows}</div>'
 
 
-def score_note(preset: str, *, placed: bool) -> str:
-    """Which thresholds; and that a finding has no box: the model could not place it, which does not make it less."""
-    return preset if placed else f"{preset}; no box"
-
-
-def _score_row(label: str, score: float, threshold: float, note: str) -> str:
+def _score_row(label: str, score: float, threshold: float, preset: str, placed: Collection[str]) -> str:
     flagged = score >= threshold
     dashed = " dashed" if label == COVID else ""
+    # A flag without a box is one that the model could not place, which does not make it less.
+    unplaced = ". The model shows no place for it." if flagged and label not in placed else ""
     return (
         f'<div class="cxr-score{" flagged" if flagged else ""}" data-label="{escape(label)}">'
         f'<span class="swatch{dashed}" style="background:{LABEL_STYLES[label].colour}"></span>'
@@ -85,7 +79,7 @@ def _score_row(label: str, score: float, threshold: float, note: str) -> str:
         f'<span class="number">{score:.2f}</span>'
         f'<span class="track"><i class="fill{dashed}" style="width:{100 * score:.1f}%;'
         f'background:{LABEL_STYLES[label].colour}"></i><i class="tick" style="left:{100 * threshold:.1f}%"></i></span>'
-        f'<span class="sentence">{score_sentence(score, threshold, note)}</span></div>'
+        f'<span class="sentence">{score_sentence(score, threshold, preset)}{unplaced}</span></div>'
     )
 
 

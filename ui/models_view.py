@@ -19,6 +19,19 @@ from ui.theme import LABEL_STYLES
 from ui.thresholds import short
 
 _PLOT = 300
+_INK, _OTHER = "#c3c9d1", "#9aa3ad"
+_AXIS = {
+    "labelColor": _INK,
+    "titleColor": _INK,
+    "gridColor": "#20252b",
+    "domainColor": "#2a3038",
+    "tickColor": "#2a3038",
+}
+_CURVES = {
+    "roc": ("ROC", ("1 - specificity", "sensitivity")),
+    "reliability": ("Reliability", ("calibrated score", "share found")),
+    "froc": ("Boxes: FROC", ("false boxes a film", "sensitivity")),
+}
 
 
 def facts(card: ModelCard) -> None:
@@ -81,18 +94,15 @@ def limits(card: ModelCard) -> None:
 
 
 def curves(card: ModelCard) -> None:
-    """ROC and reliability, where the card carries their points."""
-    for kind, title, axes in (
-        ("roc", "ROC", ("1 - specificity", "sensitivity")),
-        ("reliability", "Reliability", ("score", "share found")),
-    ):
-        lines = _lines(card.curves.get(kind))
-        if lines:
+    """ROC, reliability and FROC, where the card carries their points."""
+    for kind, (title, axes) in _CURVES.items():
+        points = _points(card.curves.get(kind))
+        if points:
             st.subheader(title)
-            st.vega_lite_chart(_chart(lines, axes), width="stretch")
+            st.vega_lite_chart(_chart(points, axes), width="stretch", theme=None)
 
 
-def _lines(raw: Any) -> list[dict[str, Any]]:
+def _points(raw: Any) -> list[dict[str, Any]]:
     """{label: [[x, y], ...]} as points; anything of another shape is left out."""
     if not isinstance(raw, Mapping):
         return []
@@ -106,17 +116,23 @@ def _lines(raw: Any) -> list[dict[str, Any]]:
 
 
 def _chart(points: list[dict[str, Any]], axes: tuple[str, str]) -> dict[str, Any]:
-    names = [name for name in LABEL_STYLES if any(p["label"] == name for p in points)]
-    colours = [LABEL_STYLES[name].colour for name in names]
-    dashes = [list(LABEL_STYLES[name].dash) or [1, 0] for name in names]
-    unit = {"domain": [0, 1]}
+    """One line a label. The plate is dark in both themes, as a film is: the classes' colours are made for black."""
+    names = list(dict.fromkeys(p["label"] for p in points))
+    styles = [LABEL_STYLES.get(name) for name in names]
+    colours = [style.colour if style else _OTHER for style in styles]
+    dashes = [list(style.dash) if style and style.dash else [1, 0] for style in styles]
+    along = {"field": "x", "type": "quantitative", "title": axes[0], "scale": {"domainMin": 0, "nice": False}}
+    up = {"field": "y", "type": "quantitative", "title": axes[1], "scale": {"domain": [0, 1]}}
     return {
         "data": {"values": points},
         "mark": {"type": "line", "strokeWidth": 2},
         "height": _PLOT,
+        "background": "#0c0e11",
+        "padding": 12,
+        "config": {"font": "Source Sans", "view": {"stroke": "#2a3038"}, "axis": _AXIS, "legend": {"labelColor": _INK}},
         "encoding": {
-            "x": {"field": "x", "type": "quantitative", "title": axes[0], "scale": unit},
-            "y": {"field": "y", "type": "quantitative", "title": axes[1], "scale": unit},
+            "x": along,
+            "y": up,
             "color": {"field": "label", "scale": {"domain": names, "range": colours}, "title": None},
             "strokeDash": {"field": "label", "scale": {"domain": names, "range": dashes}, "legend": None},
             "order": {"field": "x"},

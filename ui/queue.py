@@ -21,6 +21,7 @@ LANES = ("urgent", "soon", "check", "refused", "routine")
 REVIEWED = ("all", "not yet", "reviewed")
 
 _DECISIONS = {"agree": "Agreed", "disagree": "Disagreed", "none": "Comment"}
+_REFUSED_DECISIONS = _DECISIONS | {"agree": "Seen to"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,7 @@ def tags(entry: Entry, models: str) -> list[str]:
 def listing_row(item: Queued, thumb: Callable[[str], str | None], now: datetime, models: str) -> dict[str, Any]:
     """A row as the listing component draws it."""
     entry, screening, review = item.entry, item.entry.screening, item.entry.review
+    words = _DECISIONS if screening.scores else _REFUSED_DECISIONS
     said = review is not None and (review.decision != "none" or review.comment)
     return {
         "id": entry.key,
@@ -127,7 +129,7 @@ def listing_row(item: Queued, thumb: Callable[[str], str | None], now: datetime,
         "thumb": thumb(entry.key) if screening.image else None,
         "waiting": waited(entry.received_at, now),
         "received": entry.received_at.astimezone().strftime("%Y-%m-%d %H:%M"),
-        "review": {"word": _DECISIONS[review.decision], "comment": review.comment} if review and said else None,
+        "review": {"word": words[review.decision], "comment": review.comment} if review and said else None,
     }
 
 

@@ -14,14 +14,16 @@ from cxr_core.errors import CxrError
 from cxr_core.records import Decision, Screening
 from cxr_core.store import Store
 from ui import films, markup, state
-from ui.frame import wrong
+from ui.frame import told, wrong
 from ui.queue import Queued, tags, waited
 from ui.state import FILM, Site
 from ui.thresholds import Thresholds
-from ui.viewer import FilmAddress, Study, address, asked, drawn_findings, viewer
+from ui.viewer import FilmAddress, Study, address, drawn_findings, viewer
 
-_VIEWER = "viewer"
+_BUTTONS = (("agree", "Agree", "a"), ("disagree", "Disagree", "d"))
 _WORDS = {"agree": "You agreed", "disagree": "You disagreed", "none": "with the flags"}
+_REFUSED_BUTTONS = (("agree", "Seen to", "a"),)
+_REFUSED_WORDS = _WORDS | {"agree": "Seen to", "none": "by a person"}
 
 
 def step_to(order: Sequence[str], step: int) -> None:
@@ -34,12 +36,17 @@ def header(item: Queued, order: Sequence[str], models: str) -> None:
     """Previous, where one stands, next; then what film this is."""
     here = list(order).index(item.entry.key)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.button("Previous", on_click=step_to, args=(order, -1), disabled=here == 0, help="Key k")
+        _step_button("Previous", "k", order, -1, disabled=here == 0)
         st.html(f"<b>{here + 1} of {len(order)}</b>", width="content")
-        st.button("Next", on_click=step_to, args=(order, 1), disabled=here == len(order) - 1, help="Key j")
+        _step_button("Next", "j", order, 1, disabled=here == len(order) - 1)
         st.html(markup.lane(item.lane), width="content")
         wait = f"rank {item.ranked.rank} · waiting {waited(item.entry.received_at, state.now())}"
         st.html(markup.study(item.entry.screening.file, tags(item.entry, models), wait), width="stretch")
+
+
+def _step_button(label: str, shortcut: str, order: Sequence[str], step: int, *, disabled: bool) -> None:
+    key = f"{label}-{st.session_state[FILM]}"
+    st.button(label, key=key, on_click=step_to, args=(order, step), disabled=disabled, shortcut=shortcut)
 
 
 def film_area(item: Queued, order: Sequence[str], items: Mapping[str, Queued], site: Site) -> None:
@@ -54,15 +61,6 @@ def film_area(item: Queued, order: Sequence[str], items: Mapping[str, Queued], s
         wrong("The film cannot be shown", str(exc), "Its scores are still beside this.")
         return
 
-    def act() -> None:
-        wanted = asked(_VIEWER)
-        if wanted.get("film") != screening.sha256:
-            return
-        if wanted["do"] in ("next", "previous"):
-            step_to(order, 1 if wanted["do"] == "next" else -1)
-        else:
-            _decide(site.store, item.entry.key, wanted["do"])
-
     flagged = item.ranked.assessment.flagged
     cards = [label for card in site.screener.cards for label in card.finding_labels]
     limits = {str(label.finding): label.box_threshold for label in cards}
@@ -74,7 +72,7 @@ def film_area(item: Queued, order: Sequence[str], items: Mapping[str, Queued], s
         synthetic=item.entry.synthetic,
         beside=_neighbours(item.entry.key, order, items, site),
     )
-    viewer(study, key=_VIEWER, on_act=act)
+    viewer(study)
 
 
 def _neighbours(key: str, order: Sequence[str], items: Mapping[str, Queued], site: Site) -> list[FilmAddress]:
@@ -97,9 +95,7 @@ def scores_panel(item: Queued, thresholds: Thresholds) -> None:
     screening = item.entry.screening
     if screening.scores:
         st.html(markup.score_table(screening, thresholds.values, thresholds.preset, versions(screening)))
-    st.html("<b>Why here</b>" + markup.reasons(item.ranked.assessment.reasons))
-    for notice in screening.warnings:
-        st.warning(notice.message)
+        st.html("<b>Why here</b>" + markup.reasons(item.ranked.assessment.reasons))
     st.html(markup.quiet(versions(screening)))
 
 
@@ -112,19 +108,18 @@ def decision(item: Queued, store: Store) -> None:
     """Agree or disagree, and a comment; kept at once, undone with one button."""
     key, review = item.entry.key, item.entry.review
     said = review.decision if review else "none"
+    refused = item.lane == "refused"
+    buttons, words = (_REFUSED_BUTTONS, _REFUSED_WORDS) if refused else (_BUTTONS, _WORDS)
     when = f", {review.reviewed_at.astimezone():%H:%M}" if review and said != "none" else ""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        for word, label, shortcut in (("agree", "Agree", "a"), ("disagree", "Disagree", "d")):
-            st.button(
-                label,
-                on_click=_decide,
-                args=(store, key, word),
-                type="primary" if said == word else "secondary",
-                help=f"With the flags on this film. Key {shortcut}",
-            )
+    with st.container(key="decision", horizontal=True, vertical_alignment="center", gap="small"):
+        # A button belongs to its film: a key pressed while the next is still loading must not judge that one unseen.
+        for word, label, shortcut in buttons:
+            kind = "primary" if said == word else "secondary"
+            facts = {"key": f"{word}-{key}", "type": kind, "shortcut": shortcut}
+            st.button(label, on_click=_decide, args=(store, key, word), **facts)
         if said != "none":
-            st.button("Undo", on_click=_decide, args=(store, key, "none"), type="tertiary")
-        st.html(markup.quiet(f"{_WORDS[said]}{when}"), width="stretch")
+            st.button("Undo", key=f"none-{key}", on_click=_decide, args=(store, key, "none"), type="tertiary")
+        st.html(markup.quiet(f"{words[said]}{when}"), width="stretch")
     st.text_input(
         "Comment",
         value=review.comment if review else "",
@@ -142,5 +137,6 @@ def _comment_key(key: str) -> str:
 
 def _decide(store: Store, key: str, word: str) -> None:
     comment = st.session_state.get(_comment_key(key), "")
-    store.set_review(key, cast("Decision", word), comment)
-    state.changed()
+    with told():
+        store.set_review(key, cast("Decision", word), comment)
+        state.changed()

@@ -11,7 +11,7 @@ import streamlit as st
 
 from cxr_core.pipeline import Arrival
 from ui import films, markup, state
-from ui.frame import empty
+from ui.frame import empty, guarded
 from ui.jobs import Board, Job
 from ui.listing import Style, listing
 from ui.navigate import open_review
@@ -47,7 +47,8 @@ def run_view(board: Board, site: Site) -> None:
     @st.fragment(run_every=0.7 if job.running else None)
     def live() -> None:
         was_running = job.running
-        _draw(job, site)
+        with guarded():
+            _draw(job, site)
         if st.session_state.get("ended") != job.number and not was_running:
             st.session_state["ended"] = job.number
             state.changed()
@@ -81,8 +82,6 @@ def _draw(job: Job, site: Site) -> None:
     if others:
         st.subheader("Results, newest first")
         _rows(others, "results", site, thresholds)
-        if len(others) > SHOWN:
-            st.html(markup.quiet(f"The newest {SHOWN} of {len(others)}; all of them stand in the worklist."))
 
 
 def _progress(job: Job, done: int) -> None:
@@ -114,6 +113,8 @@ def _rows(arrivals: Sequence[Arrival], key: str, site: Site, thresholds: Thresho
     opened = listing(rows, Style("results", thresholds.values), key=f"rows-{key}")
     if opened:
         open_review(opened)
+    if len(arrivals) > SHOWN:
+        st.html(markup.quiet(f"The newest {SHOWN} of {len(arrivals)}; all of them stand in the worklist."))
 
 
 def _clock(seconds: float) -> str:

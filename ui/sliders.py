@@ -14,11 +14,12 @@ from cxr_core.card import LabelCard
 from cxr_core.pipeline import Screener
 from cxr_core.records import LABELS
 from ui import markup
+from ui.frame import told
 from ui.state import Site
 from ui.theme import slug
 from ui.thresholds import CHOICES, MINE, Thresholds, current, keep, meaning, with_preset, with_value
 
-STEP = 0.005
+STEP = 0.001
 
 
 def rail(site: Site, now: Thresholds) -> dict[str, st.delta_generator.DeltaGenerator]:
@@ -87,8 +88,10 @@ def _seed(now: Thresholds) -> None:
 
 
 def _preset_moved(site: Site) -> None:
-    keep(site, with_preset(current(site), site.screener, st.session_state["preset"] or MINE))
+    with told():
+        keep(site, with_preset(current(site), site.screener, st.session_state["preset"] or MINE))
 
 
 def _slider_moved(site: Site, label: str) -> None:
-    keep(site, with_value(current(site), label, float(st.session_state[_key(label)])))
+    with told():
+        keep(site, with_value(current(site), label, float(st.session_state[_key(label)])))

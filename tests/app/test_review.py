@@ -123,3 +123,11 @@ def test_a_synthetic_film_says_so(stored):
     app = open_page(PAGE)
     assert component(app, "cxr_viewer")["film"]["synthetic"] is True
     assert "synthetic" in words(app)
+
+
+def test_a_decision_that_cannot_be_kept_is_said_and_the_page_stays(films):
+    app = open_page(PAGE)
+    state.store().remove(films["high.png"])
+    button(app, "Agree").click().run()
+    assert "This was not kept. This image is no longer in the worklist" in words(app)
+    assert not app.exception

@@ -70,7 +70,6 @@ function thumb(row, data) {
   const image = make("img", "thumb");
   image.src = row.thumb;
   image.alt = "";
-  image.loading = "lazy";
   return image;
 }
 

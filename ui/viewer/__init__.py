@@ -1,12 +1,12 @@
 """The film viewer, as one custom component: zoom, pan, window and level, inversion, magnifier, boxes by class, keys.
 
-In: one study and the address of its picture. Out: what a person asked for with a key ("next", "agree" ...). Its parts
-are local files, joined here into the one module that Streamlit mounts; nothing is fetched but the film.
+In: one study and the address of its picture. Out: nothing; it shows. Its parts are local files, joined here into the
+one module that Streamlit mounts; nothing is fetched but the film.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,14 +75,14 @@ class Study:
     beside: Sequence[FilmAddress] = ()
 
 
-def viewer(study: Study, *, key: str, on_act: Callable[[], None]) -> None:
-    """Draw the viewer. ``on_act`` runs when a person asks for something; ``asked(key)`` then says for what."""
+def viewer(study: Study) -> None:
+    """Draw the viewer; one a page, kept from film to film."""
     screening, film = study.screening, study.film
     image = screening.image
     facts = f"{image.width} x {image.height} px, {image.source.upper()}" if image else ""
     view = f", {image.view}" if image and image.view else ""
     _component(
-        key=key,
+        key="viewer",
         data={
             "film": {
                 "id": screening.sha256,
@@ -98,12 +98,4 @@ def viewer(study: Study, *, key: str, on_act: Callable[[], None]) -> None:
             "flagged": list(study.flagged),
             "prefetch": [{"url": item.url, "kind": item.kind} for item in study.beside],
         },
-        on_act_change=on_act,
     )
-
-
-def asked(key: str) -> dict[str, str]:
-    """What was asked for: {"do": ..., "film": ...}; empty if nothing was."""
-    state = st.session_state.get(key)
-    act = state.get("act") if state else None
-    return {str(k): str(v) for k, v in act.items()} if isinstance(act, dict) else {}

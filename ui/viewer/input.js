@@ -57,14 +57,12 @@ Viewer.prototype.listenPointer = function () {
 };
 
 const KEY_ACTS = { b: "boxes", i: "invert", w: "window", v: "auto", m: "magnify", r: "reset", "+": "larger", "=": "larger", "-": "smaller", "?": "help", z: "full" };
-const KEY_EVENTS = { j: "next", k: "previous", a: "agree", d: "disagree" };
 const KEY_MOVES = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] };
 
 Viewer.prototype.key = function (event) {
   if (event.ctrlKey || event.metaKey || event.altKey || typing(event)) return;
   if (event.key === "Escape") { this.q(".help").hidden = true; return; }
   if (KEY_ACTS[event.key]) this.do(KEY_ACTS[event.key]);
-  else if (KEY_EVENTS[event.key]) { if (!event.repeat) this.act({ do: KEY_EVENTS[event.key], film: this.data.film.id }); }
   else if (KEY_MOVES[event.key] && this.root.contains(event.composedPath()[0])) this.move(...KEY_MOVES[event.key]);
   else return;
   event.preventDefault();
@@ -77,10 +75,10 @@ function typing(event) {
 }
 
 export default function (component) {
-  const { parentElement, data, setTriggerValue } = component;
+  const { parentElement, data } = component;
   const root = parentElement.querySelector(".viewer");
   let viewer = viewers.get(root);
   if (!viewer) { viewer = new Viewer(root); viewers.set(root, viewer); }
-  viewer.update(data, (what) => setTriggerValue("act", what));
+  viewer.update(data);
   return () => { viewer.stop(); viewers.delete(root); };
 }

@@ -1,5 +1,5 @@
-// The viewer: one film, its boxes, the mouse, the keys. Data in: see ui/viewer/__init__.py. Event out: "act" with
-// {do: "next" | "previous" | "agree" | "disagree", film}.
+// The viewer: one film, its boxes, what a person can do with them. Data in: see ui/viewer/__init__.py; nothing out. The
+// keys j, k, a, d belong to the page's own buttons and are listed here because this is where a reader looks for them.
 
 const viewers = new WeakMap();
 
@@ -54,8 +54,7 @@ class Viewer {
     }
   }
 
-  update(data, act) {
-    this.act = act;
+  update(data) {
     const changed = !this.data || this.data.film.url !== data.film.url;
     this.data = data;
     if (changed) { this.film = null; this.fresh(); this.shownLabels = null; }
