@@ -34,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
             length = command.add_mutually_exclusive_group()
             length.add_argument("--steps", type=int, help="train this many steps")
             length.add_argument("--minutes", type=float, help="train as many steps as fit; default: the recipe's")
+            command.add_argument("--start", type=Path, help="finished run to start from instead of ImageNet's weights")
             command.add_argument("--fold", type=int, default=4, choices=range(-1, 5), help="fold held out; -1: none")
     return parser
 
@@ -57,7 +58,7 @@ def _run(options: argparse.Namespace) -> None:
         from training import fit  # noqa: PLC0415
 
         held_out = None if options.fold < 0 else options.fold
-        fit.fit(recipe, options.data, run, fit.Plan(options.steps, options.minutes, held_out))
+        fit.fit(recipe, options.data, run, fit.Plan(options.steps, options.minutes, held_out, start=options.start))
     elif options.command == "export":
         from training import export  # noqa: PLC0415
 

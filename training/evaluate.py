@@ -71,6 +71,7 @@ def _partitions(examples: Sequence[Example], fold: int) -> dict[str, Any]:
 
 def _training(run: Path, config: Mapping[str, Any]) -> str:
     stored = runs.load_checkpoint(run)
-    length = f"{stored[1].step} steps, {stored[1].seconds / 60:.0f} minutes on a CPU; " if stored else ""
+    before = ", ".join(config.get("history", ["ImageNet"]))
+    length = f"from {before}: {stored[1].step} steps, {stored[1].seconds / 60:.0f} minutes on a CPU; " if stored else ""
     versions = ", ".join(f"{name} {version}" for name, version in config["versions"].items())
     return f"{length}seed {config['seed']}; data sha256 {config['data_sha256'][:16]}; {versions}"

@@ -33,12 +33,16 @@ _UNTIMED_STEPS = 4  # the first steps trace and compile
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long: ``steps`` if given, else as many as ``minutes`` allow on this machine."""
+    """How long: ``steps`` if given, else as many as ``minutes`` allow on this machine.
+
+    ``start``: a finished run whose averaged weights to start from, with rates that rise and fall anew; else ImageNet.
+    """
 
     steps: int | None = None
     minutes: float | None = None
     held_out: int | None = data.VALIDATION
     pretrained: bool = True
+    start: Path | None = None
 
 
 def fit(recipe: Recipe, folder: Path, run: Path, plan: Plan) -> Path:
@@ -49,10 +53,10 @@ def fit(recipe: Recipe, folder: Path, run: Path, plan: Plan) -> Path:
     data.check([examples[row] for row in rows], recipe.box_classes, recipe.targets, recipe.strata)
     cached = films(examples, recipe.cache_size, run.parent / "cache")
     shape = runs.shape_of(recipe, priors(recipe, examples, rows))
-    config = runs.describe(recipe, shape, cached.digest, plan.held_out)
+    config = runs.describe(recipe, shape, cached.digest, plan.held_out, _history(plan))
     _claim(run, config)
     keras.utils.set_random_seed(recipe.seed)
-    learner = _learner(recipe, shape, plan.pretrained)
+    learner = _learner(recipe, shape, plan)
     _Loop(learner, Batches(recipe, examples, cached.pixels, rows), run, plan).run()
     learner.use_average()
     runs.save_weights(run, learner.network)
@@ -79,9 +83,22 @@ def _plain(value: object) -> str:
     return str(value).replace("(", "[").replace(")", "]")
 
 
-def _learner(recipe: Recipe, shape: network.Shape, pretrained: bool) -> Learner:
+def _history(plan: Plan) -> list[str]:
+    """What a run was built on; it must have held out the same fold, or the figures would be of films it has seen."""
+    if plan.start is None:
+        return ["ImageNet"] if plan.pretrained else []
+    before = runs.read_config(plan.start)
+    if before["held_out_fold"] != plan.held_out:
+        raise RunError(f"{plan.start.name} held out fold {before['held_out_fold']}; this run holds out {plan.held_out}")
+    stored = runs.load_checkpoint(plan.start)
+    return [*before.get("history", ["ImageNet"]), f"{stored[1].step if stored else 0} steps"]
+
+
+def _learner(recipe: Recipe, shape: network.Shape, plan: Plan) -> Learner:
     model = network.build(shape)
-    if pretrained:
+    if plan.start:
+        runs.load_weights(plan.start, model)
+    elif plan.pretrained:
         trunk.load_imagenet(model, imagenet.lite0_state())
     trunk.freeze(model, recipe.frozen_blocks)
     return Learner(model, recipe, shape)

@@ -49,13 +49,16 @@ def shape_of(recipe: Recipe, priors: tuple[tuple[float, float], ...]) -> network
     )
 
 
-def describe(recipe: Recipe, shape: network.Shape, digest: str, held_out: int | None) -> dict[str, Any]:
+def describe(
+    recipe: Recipe, shape: network.Shape, digest: str, held_out: int | None, history: list[str]
+) -> dict[str, Any]:
     """The configuration that stands beside the weights."""
     facts = {key: value for key, value in asdict(recipe).items() if key != "read"}
     return {
         "recipe": facts,
         "shape": asdict(shape),
         "held_out_fold": held_out,
+        "history": history,
         "data_sha256": digest,
         "seed": recipe.seed,
         "backend": keras.backend.backend(),

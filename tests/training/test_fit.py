@@ -85,6 +85,23 @@ def test_another_plan_in_the_same_folder_is_refused(finished, data_folder, chang
         fit.fit(recipe, data_folder, run, replace(PLAN, **change))
 
 
+def test_a_run_that_starts_from_another_begins_with_its_weights(finished, data_folder, tmp_path):
+    """One step at a rate of nothing leaves the weights it started from."""
+    recipe, run = finished
+    still = replace(recipe, trunk_rate=1e-12, head_rate=1e-12, decay=0.0)
+    later = fit.fit(still, data_folder, tmp_path / "later", replace(PLAN, steps=1, start=run))
+    one, two = np.load(run / runs.WEIGHTS), np.load(later / runs.WEIGHTS)
+    assert set(one.files) == set(two.files)
+    assert all(np.allclose(one[name], two[name], atol=1e-6) for name in one.files)
+    assert runs.read_config(later)["history"][-1] == "3 steps"
+
+
+def test_a_run_that_saw_the_fold_to_be_held_out_is_no_start(finished, data_folder, tmp_path):
+    recipe, run = finished
+    with pytest.raises(RunError, match="held out fold 4"):
+        fit.fit(recipe, data_folder, tmp_path / "later", replace(PLAN, held_out=2, start=run))
+
+
 def test_a_loss_that_is_no_number_stops_the_run(data_folder, tmp_path):
     broken = replace(small("nih_ssd"), trunk_rate=float("inf"), warm_up=1)
     with pytest.raises(Diverged, match="not a number at step"):
