@@ -24,7 +24,7 @@ browser: .venv/.dev
 	CXR_CHROMIUM="$$(sh tests/browser/chromium.sh)" $(BIN)/pytest tests/browser
 
 .venv/bin/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11) and "Python 3.11 or newer is needed")'
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14) and "Python 3.11 to 3.13 is needed")'
 	$(PYTHON) -m venv .venv
 
 .venv/.app: $(REQUIREMENTS) constraints.txt | .venv/bin/python
