@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 
 from cxr_core.errors import EmptyFile, NotAnImage
 from cxr_core.read.dicom import looks_like_dicom, read_dicom
 from cxr_core.read.picture import JPEG_SIGNATURE, PNG_SIGNATURE, read_jpeg, read_png
+from cxr_core.read.quiet import contain
 from cxr_core.records import Radiograph
 from cxr_core.settings import Settings
 
@@ -29,6 +31,8 @@ READERS: Mapping[str, tuple[Test, Reader]] = MappingProxyType(
     }
 )
 """Format -> (does the file begin like it, its reader); asked in this order."""
+
+_BROKEN = "The file cannot be read as a film. Export it again from its source."
 
 _OTHERS: Mapping[bytes, str] = MappingProxyType(
     {
@@ -54,7 +58,7 @@ def read(data: bytes, name: str, settings: Settings) -> Radiograph:
         raise EmptyFile("The file is empty (0 bytes). Copy or export it again from its source.")
     for belongs, reader in READERS.values():
         if belongs(data):
-            return reader(data, name, digest(data), settings)
+            return contain(partial(reader, data, name, digest(data), settings), _BROKEN)
     found = next((kind for start, kind in _OTHERS.items() if data.startswith(start)), "not a picture in a known format")
     raise NotAnImage(f"The file is {found}. Send the film as DICOM, PNG or JPEG; its name and extension do not matter.")
 

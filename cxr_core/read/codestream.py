@@ -26,8 +26,11 @@ class Frame:
 
 
 def jpeg_frame(data: bytes) -> Frame | None:
-    """The frame header of a JPEG or JPEG-LS stream (T.81 B.2.2), found by walking its segments."""
-    at = 2
+    """The frame header of a JPEG or JPEG-LS stream (T.81 B.2.2), found by walking its segments up to the first scan.
+
+    None also where there are two: decoders differ in which one they believe, so neither size can be relied on.
+    """
+    at, found = 2, None
     while at + 4 <= len(data):
         if data[at] != 0xFF:
             return None
@@ -36,9 +39,13 @@ def jpeg_frame(data: bytes) -> Frame | None:
             at += 1 if marker == 0xFF else 2
             continue
         if marker in _FRAMES and at + 10 <= len(data):
+            if found:
+                return None
             bits, height, width, channels = struct.unpack(">BHHB", data[at + 4 : at + 10])
-            return Frame(width, height, channels, bits, marker)
-        if marker in (0xDA, 0xD9):
+            found = Frame(width, height, channels, bits, marker)
+        if marker == 0xDA:
+            return found
+        if marker == 0xD9:
             return None
         at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
     return None

@@ -5,11 +5,9 @@ Joins what the neighbours know: dataset.py (what the file says), decode.py (its 
 
 from __future__ import annotations
 
-from pydicom.dataset import Dataset
-
 from cxr_core.read.dataset import BROKEN, check_kind, layout_of, looks_like_dicom, parse, word
 from cxr_core.read.decode import first_frame
-from cxr_core.read.grey import flat_end, to_grey
+from cxr_core.read.grey import flat_end, picture_greys, to_grey
 from cxr_core.read.quiet import contain
 from cxr_core.read.transforms import greys_of
 from cxr_core.records import Notice, Radiograph, View
@@ -38,7 +36,7 @@ def _read(data: bytes, name: str, sha256: str, settings: Settings) -> Radiograph
     if stored.ndim == 3:
         # Colour has no modality and VOI transforms (PS3.3 C.11.1, C.11.2): what it shows is what it holds.
         stored, notices = to_grey(stored, depth)
-        pixels, mended = greys_of(Dataset(), stored, depth, inverted=False)
+        pixels, mended = picture_greys(stored)
     else:
         pixels, mended = greys_of(dataset, stored, depth, inverted=layout.photometric == "MONOCHROME1")
     position = word(dataset, "ViewPosition")

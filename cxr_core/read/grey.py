@@ -23,6 +23,7 @@ _FLAT_LEVELS = 4
 # Of 2,900 real 8-bit films none used less than a quarter of the range and the darkest are shown as they are; a deeper
 # file without display instructions has no such claim.
 _NARROW_8, _NARROW = 0.25, 0.5
+_EIGHT_BITS = 256  # levels; with fewer, stretching shows steps
 _SAMPLE = 2_000_000
 _MARK_CHROMA = 24
 _MARK_SHARE = 0.02
@@ -106,20 +107,22 @@ def scale(values: npt.NDArray[np.float64], low: float, high: float) -> npt.NDArr
 
 
 def full_or_stretched(
-    values: npt.NDArray[np.float64], counts: npt.NDArray[np.int64]
+    values: npt.NDArray[np.float64], counts: npt.NDArray[np.int64], *, as_shown: bool
 ) -> tuple[npt.NDArray[np.float64], tuple[Notice, ...]]:
-    """Greys in [0, 1] of a film without usable display instructions.
+    """Greys in [0, 1] of a film without usable display instructions, and a notice if it had little range to give.
 
-    The whole storable range when the film uses a fair part of it, else its robust percentiles (0.5 to 99.5): a film of
-    700 levels inside 16 bits would be black otherwise. ``values`` (2**bits,) has one value for each bin of ``counts``.
+    ``as_shown``: the file was exported as a viewer showed it, so the whole storable range is meant, unless the film
+    uses so little of it that it would be black. Else the film's robust percentiles (0.5 to 99.5) become black and white.
+    ``values`` (2**bits,) has one value for each bin of ``counts``.
     """
     order = np.argsort(values, kind="stable")
     low, high = (float(values[order[at]]) for at in percentile_levels(counts[order], 0.5, 99.5))
     bottom, top = float(values[order[0]]), float(values[order[-1]])
-    narrow = _NARROW_8 if values.size <= 256 else _NARROW
-    if high - low >= narrow * (top - bottom) or high <= low:
+    share = _NARROW_8 if values.size <= 256 else _NARROW if as_shown else _EIGHT_BITS / values.size
+    narrow = high - low < share * (top - bottom)
+    if high <= low or (as_shown and not narrow):
         return scale(values, bottom, max(top, bottom + 1e-9)), ()
-    return scale(values, low, high), (STRETCHED,)
+    return scale(values, low, high), (STRETCHED,) if narrow else ()
 
 
 def look_up(stored: Stored, greys: npt.NDArray[np.float64], depth: Depth) -> Greys:
@@ -134,6 +137,15 @@ def tight_depth(stored: Stored) -> Depth:
     """The usual depth (8, 10, 12, 14 or 16 bits) that just holds the data: a 12-bit film in a 16-bit PNG is 12-bit."""
     top = int(stored.max(initial=0))
     return Depth(next(bits for bits in (8, 10, 12, 14, 16) if top < 1 << bits))
+
+
+def picture_greys(stored: Stored) -> tuple[Greys, tuple[Notice, ...]]:
+    """(H, W) uint16 greys of a picture exported as it was shown, 8 or 16 bits; NoContrast for a flat one."""
+    depth = tight_depth(stored)
+    counts = histogram(stored, depth)
+    check_contrast(counts)
+    greys, notices = full_or_stretched(depth.values(), counts, as_shown=True)
+    return look_up(stored, greys, depth), notices
 
 
 def flat_end(pixels: Greys) -> tuple[Notice, ...]:

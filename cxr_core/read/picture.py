@@ -16,19 +16,8 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from cxr_core.errors import DamagedImage, UnsupportedEncoding
-from cxr_core.read.codestream import jpeg_frame, png_frame
-from cxr_core.read.grey import (
-    Depth,
-    Stored,
-    check_contrast,
-    check_size,
-    flat_end,
-    full_or_stretched,
-    histogram,
-    look_up,
-    tight_depth,
-    to_grey,
-)
+from cxr_core.read.codestream import Frame, jpeg_frame, png_frame
+from cxr_core.read.grey import Depth, Stored, check_size, flat_end, picture_greys, to_grey
 from cxr_core.read.quiet import contain
 from cxr_core.records import Notice, Radiograph, Source
 from cxr_core.settings import Settings
@@ -66,7 +55,7 @@ def read_jpeg(data: bytes, name: str, sha256: str, settings: Settings) -> Radiog
             f"The JPEG file has {frame.bits} bits in a process that only DICOM uses. Send the DICOM file or a PNG."
         )
     check_size(frame.width, frame.height, settings)
-    return _film(contain(lambda: _decode_jpeg(data), _BROKEN_JPEG), name, sha256, "jpeg")
+    return _film(contain(lambda: _decode_jpeg(data, frame), _BROKEN_JPEG), name, sha256, "jpeg")
 
 
 def _pixel_chunks(data: bytes) -> bytes:
@@ -91,9 +80,11 @@ def _pixel_chunks(data: bytes) -> bytes:
     return b"".join(kept)
 
 
-def _decode_jpeg(data: bytes) -> npt.NDArray[np.uint8]:
+def _decode_jpeg(data: bytes, frame: Frame) -> npt.NDArray[np.uint8]:
     """(H, W) or (H, W, 3) RGB, upright. Pillow, because OpenCV fills what a cut file lacks with grey."""
     with Image.open(BytesIO(data), formats=("JPEG",)) as image:
+        if image.size != (frame.width, frame.height):  # another size than the one that was checked
+            raise DamagedImage(_BROKEN_JPEG)
         image.load()
         upright = ImageOps.exif_transpose(image)
         return np.asarray(upright if upright.mode == "L" else upright.convert("RGB"))
@@ -120,9 +111,5 @@ def _film(decoded: Stored, name: str, sha256: str, source: Source) -> Radiograph
     notices: tuple[Notice, ...] = ()
     if decoded.ndim == 3:
         decoded, notices = to_grey(decoded, Depth(8 * decoded.dtype.itemsize))
-    depth = tight_depth(decoded)
-    counts = histogram(decoded, depth)
-    check_contrast(counts)
-    greys, stretched = full_or_stretched(depth.values(), counts)
-    pixels = look_up(decoded, greys, depth)
+    pixels, stretched = picture_greys(decoded)
     return Radiograph(name, sha256, pixels, source, warnings=notices + stretched + flat_end(pixels))

@@ -90,7 +90,7 @@ def _voi(dataset: Dataset, values: Values, counts: npt.NDArray[np.int64]) -> tup
         greys = window(values, centre, width, word(dataset, "VOILUTFunction"))
         if _visible(greys, counts):
             return greys, ()
-    greys, notices = full_or_stretched(values, counts)
+    greys, notices = full_or_stretched(values, counts, as_shown=values.size <= 256)
     asked = any(present(dataset, keyword) for keyword in ("VOILUTSequence", "WindowCenter", "WindowWidth"))
     return greys, (WINDOW_MENDED,) if asked else notices
 

@@ -171,6 +171,19 @@ def test_a_jpeg_that_claims_too_much_is_refused_by_its_header():
     assert outcome(bytes(data)) == "too_large"
 
 
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_jpeg_with_two_frame_headers_is_refused_whichever_size_they_claim(hidden):
+    """Our walk would believe the first, Pillow the last; hidden inside a segment, Pillow alone sees it."""
+    data = encoded(GREY8, "JPEG")
+    at = data.index(b"\xff\xc0")
+    end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    frame = bytearray(data[at:end])
+    for size in (60_000, 9_000):
+        frame[5:9] = struct.pack(">HH", size, size)
+        extra = b"\xff\xf0" + struct.pack(">H", len(frame) + 2) + frame if hidden else bytes(frame)
+        assert outcome(data[:end] + extra + data[end:]) == "damaged_image"
+
+
 def test_the_limit_on_size_is_a_setting():
     data = as_png(phantom(1, height=1100, width=1000))
     assert outcome(data, Settings(max_megapixels=1)) == "too_large"

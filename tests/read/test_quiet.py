@@ -6,10 +6,12 @@ import threading
 import traceback
 import warnings
 
+import cv2
 import pytest
+from PIL import Image
 from pydicom import uid
 
-from cxr_core.errors import DamagedImage, Refusal, TooLarge
+from cxr_core.errors import DamagedImage, Refusal, StoreError, TooLarge
 from cxr_core.read import read
 from cxr_core.read.quiet import contain, quiet
 from tests.read.films import SETTINGS, dataset, film, saved
@@ -43,15 +45,32 @@ def test_a_refusal_passes_and_want_of_memory_is_said():
         contain(starves, "It is broken.")
 
 
-def test_our_own_mistakes_are_not_contained():
-    class Mistake(Exception):
-        pass
+@pytest.mark.parametrize("kind", [Image.DecompressionBombError, cv2.error, type("New", (Exception,), {})])
+def test_any_exception_of_a_decoder_becomes_a_refusal(kind):
+    """Some have no parent but Exception, and one odd file must not end the run of the others."""
 
-    def slips():
-        raise Mistake
+    def fails():
+        raise kind(SECRET)
 
-    with pytest.raises(Mistake):
-        contain(slips, "It is broken.")
+    with pytest.raises(DamagedImage) as caught:
+        contain(fails, "It is broken.")
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_wish_to_stop_is_not_contained():
+    def stops():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        contain(stops, "It is broken.")
+
+
+def test_our_own_errors_pass_as_they_are():
+    def fails():
+        raise StoreError("the disk is full")
+
+    with pytest.raises(StoreError, match="disk"):
+        contain(fails, "It is broken.")
 
 
 def test_foreign_words_are_muted_inside_and_heard_again_outside(caplog):
