@@ -112,7 +112,7 @@ def full_or_stretched(
     """Greys in [0, 1] of a film without usable display instructions, and a notice if it had little range to give.
 
     ``as_shown``: the file was exported as a viewer showed it, so the whole storable range is meant, unless the film
-    uses so little of it that it would be black. Else the film's robust percentiles (0.5 to 99.5) become black and white.
+    uses so little of it that it would be black. Else its robust percentiles (0.5 to 99.5) become black and white.
     ``values`` (2**bits,) has one value for each bin of ``counts``.
     """
     order = np.argsort(values, kind="stable")

@@ -56,10 +56,11 @@ def codes(radiograph):
 
 
 def dataset(stored, bits=12, **attributes):
-    """A DX dataset of stored numbers without any display instruction; ``attributes`` are set, or removed if None."""
+    """A DX dataset whose window shows all of ``bits``, and nothing more; ``attributes`` are set, or removed if None."""
     made = pydicom.dcmread(io.BytesIO(_template()))
-    for keyword in ("WindowCenter", "WindowWidth", "VOILUTFunction", "PresentationLUTShape"):
-        delattr(made, keyword)
+    top = (1 << bits) - 1
+    made.WindowCenter, made.WindowWidth, made.VOILUTFunction = top / 2, top, "LINEAR_EXACT"
+    del made.PresentationLUTShape
     made.Rows, made.Columns = stored.shape[:2]
     made.BitsAllocated, made.BitsStored, made.HighBit = 8 * stored.dtype.itemsize, bits, bits - 1
     made.PixelRepresentation = int(stored.dtype.kind == "i")
@@ -71,7 +72,7 @@ def dataset(stored, bits=12, **attributes):
         warnings.simplefilter("ignore")  # broken values are the point
         for keyword, value in attributes.items():
             if value is None:
-                delattr(made, keyword)
+                made.pop(keyword, None)
             elif keyword.startswith("PixelPadding"):
                 made.add_new(keyword, "US", value)
             else:

@@ -2,6 +2,8 @@
 
 import base64
 import io
+import shutil
+import subprocess
 import zlib
 from pathlib import Path
 
@@ -58,6 +60,26 @@ def test_the_same_film_is_the_same_however_it_is_stored(seed, size, syntax, inve
     photometric = "MONOCHROME1" if inverted else "MONOCHROME2"
     data = dicom(kept, 12, syntax, PhotometricInterpretation=photometric, RescaleIntercept=2048 if signed else 0)
     np.testing.assert_array_equal(read(data, "film", SETTINGS).pixels, expected)
+
+
+DCMTK = {
+    "dcmcjpeg": (["+e1"], ["+el"]),
+    "dcmcjpls": ([],),
+    "dcmcrle": ([],),
+    "dcmconv": (["+ti"], ["+tb"], ["+td"], ["+te", "-F"]),
+}
+ENCODERS = [[tool, *options] for tool, choices in DCMTK.items() if shutil.which(tool) for options in choices]
+
+
+@pytest.mark.parametrize("bits", [10, 12, 16])
+@pytest.mark.parametrize("command", [["cp"], *ENCODERS], ids=" ".join)
+def test_what_dcmtk_writes_is_the_same_film(command, bits, tmp_path):
+    """The reference implementation, where it is installed; a plain copy where it is not."""
+    stored = film(7, bits=bits)
+    (tmp_path / "given").write_bytes(dicom(stored, bits))
+    subprocess.run([*command, "given", "made"], cwd=tmp_path, check=True, capture_output=True)
+    pixels = read((tmp_path / "made").read_bytes(), "film", SETTINGS).pixels
+    np.testing.assert_array_equal(pixels, np.round(stored / (2**bits - 1) * 65535))
 
 
 @pytest.mark.parametrize("syntax", [uid.ExplicitVRLittleEndian, uid.RLELossless, uid.JPEGLossless, uid.JPEGLSLossless])

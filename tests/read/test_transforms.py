@@ -10,9 +10,17 @@ from cxr_core.read.grey import Depth, full_or_stretched, histogram
 from cxr_core.read.transforms import window
 from tests.read.films import SETTINGS, codes, dicom, film, lut
 
+NO_WINDOW = {"WindowCenter": None, "WindowWidth": None, "VOILUTFunction": None}
 
-def greys(stored, **attributes):
-    return read(dicom(stored, **attributes), "film", SETTINGS)
+
+def greys(stored, bits=12, **attributes):
+    return read(dicom(stored, bits, **(NO_WINDOW | attributes)), "film", SETTINGS)
+
+
+def stretched(values):
+    """Percentiles to black and white: what a film without instructions is shown by."""
+    low, high = np.percentile(values, [0.5, 99.5], method="inverted_cdf")
+    return (values - low) / (high - low)
 
 
 def close(radiograph, expected):
@@ -64,7 +72,7 @@ def test_rescaling_comes_before_the_window(slope):
 
 def test_a_negative_slope_without_a_window_turns_the_film_over():
     stored = film()
-    close(greys(stored, RescaleSlope=-1, RescaleIntercept=4095), 1 - stored / 4095)
+    close(greys(stored, RescaleSlope=-1, RescaleIntercept=4095), stretched(4095.0 - stored))
 
 
 def test_of_several_windows_the_first_that_shows_something_counts():
@@ -116,13 +124,15 @@ def test_a_window_that_shows_nothing_is_mended_and_said(broken):
 )
 def test_empty_display_tags_are_as_good_as_none(empty):
     stored = film()
-    close(greys(stored, **empty), stored / 4095)
+    close(greys(stored, **empty), stretched(stored.astype(float)))
 
 
 @pytest.mark.parametrize("text", [b"much ", b"1,5 ", b"NaN ", b"1e999 "])
 def test_a_window_that_is_no_number_is_mended_and_its_text_is_not_repeated(text):
     stored = film()
-    spoilt = dicom(stored, WindowCenter="7.5e0", WindowWidth="100").replace(b"7.5e0 ", text.ljust(6))
+    spoilt = dicom(stored, WindowCenter="7.5e0", WindowWidth="100", VOILUTFunction=None).replace(
+        b"7.5e0 ", text.ljust(6)
+    )
     radiograph = read(spoilt, "film", SETTINGS)
     assert codes(radiograph) == ["window_mended"]
     np.testing.assert_array_equal(radiograph.pixels, greys(stored).pixels)
@@ -130,12 +140,12 @@ def test_a_window_that_is_no_number_is_mended_and_its_text_is_not_repeated(text)
 
 def test_a_slope_of_zero_is_ignored():
     stored = film()
-    close(greys(stored, RescaleSlope=0), stored / 4095)
+    close(greys(stored, RescaleSlope=0), stretched(stored.astype(float)))
 
 
 def test_padding_is_black_and_does_not_stretch():
     """Padding beside a film of few levels must neither show nor count."""
-    stored = (film() >> 4).astype(np.uint16) + 1000
+    stored = (film() >> 5).astype(np.uint16) + 1000
     padded = stored.copy()
     padded[:20] = 4095
     radiograph = greys(padded, PixelPaddingValue=4095, PhotometricInterpretation="MONOCHROME1")
@@ -158,18 +168,24 @@ def test_padding_is_black_and_does_not_stretch():
 def test_the_photometric_interpretation_decides_and_a_contradiction_is_said(photometric, shape, warned):
     stored = film()
     radiograph = greys(stored, PhotometricInterpretation=photometric, PresentationLUTShape=shape)
-    upright = stored / 4095
+    upright = np.clip(stretched(stored.astype(float)), 0, 1)
     expected = 1 - upright if photometric == "MONOCHROME1" else upright
     np.testing.assert_allclose(radiograph.pixels, expected * 65535, atol=1)
     assert codes(radiograph) == warned
 
 
-def test_a_film_of_few_levels_without_instructions_is_stretched_and_said():
-    """700 levels inside 16 bits would be black."""
-    stored = (film(bits=12).astype(int) * 700 // 4095 + 3000).astype(np.uint16)
-    radiograph = read(dicom(stored, 16), "film", SETTINGS)
-    assert codes(radiograph) == ["range_stretched"]
+@pytest.mark.parametrize(("levels", "warned"), [(4000, []), (700, []), (100, ["range_stretched"])])
+def test_a_film_of_few_levels_inside_many_bits_is_not_black(levels, warned):
+    """Below 256 levels the stretch shows steps, and that is said."""
+    stored = (film().astype(int) * levels // 4095 + 3000).astype(np.uint16)
+    radiograph = greys(stored, 16)
+    assert codes(radiograph) == warned
     assert np.ptp(np.percentile(radiograph.pixels, [1, 99])) > 50000
+
+
+def test_eight_bits_without_instructions_are_shown_as_they_are():
+    stored = film(bits=8)
+    close(greys(stored.astype(np.uint8), 8), stored / 255)
 
 
 @given(
@@ -191,5 +207,5 @@ def test_the_histogram_counts_every_pixel_of_a_small_film_in_its_bin(bits, signe
     counts = histogram(stored, depth)
     assert counts.sum() == stored.size
     assert counts[int(stored[3, 5]) - depth.low] == (stored == stored[3, 5]).sum()
-    shown, _ = full_or_stretched(depth.values(), counts)
+    shown, _ = full_or_stretched(depth.values(), counts, as_shown=bits == 8)
     assert (np.diff(shown) >= 0).all()
