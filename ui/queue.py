@@ -6,7 +6,7 @@ that is handed in; knows no widget.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from typing import Any
 
 from cxr_core.export.table import Row
 from cxr_core.records import LABELS, Ranked, Screening, Urgency, models_key
-from cxr_core.store import Entry, key_of
+from cxr_core.store import Entry
 from cxr_core.triage import rank
 
 LANES = ("urgent", "soon", "check", "refused", "routine")
@@ -64,9 +64,17 @@ def queue(
     entries: Sequence[Entry], thresholds: Mapping[str, float], urgencies: Mapping[str, Urgency]
 ) -> tuple[Queued, ...]:
     """Every image in queue order; ``entries`` in order of arrival, so that equals are read longest waiting first."""
-    by_key = {entry.key: entry for entry in entries}
+    # By the object: screenings without bytes may be equal and still be two images. ``rank`` keeps the order of equals.
+    held: dict[int, deque[Entry]] = {}
+    for entry in entries:
+        held.setdefault(id(entry.screening), deque()).append(entry)
     ranked = rank((entry.screening for entry in entries), thresholds, urgencies)
-    return tuple(Queued(by_key[key_of(item.screening)], item) for item in ranked)
+    return tuple(Queued(held[id(item.screening)].popleft(), item) for item in ranked)
+
+
+def by_key(items: Iterable[Queued]) -> dict[str, Queued]:
+    """The same queue, in the same order, by the store's keys."""
+    return {item.entry.key: item for item in items}
 
 
 def lane_counts(items: Iterable[Queued]) -> dict[str, int]:
@@ -131,6 +139,19 @@ def listing_row(item: Queued, thumb: Callable[[str], str | None], now: datetime,
         "received": entry.received_at.astimezone().strftime("%Y-%m-%d %H:%M"),
         "review": {"word": words[review.decision], "comment": review.comment} if review and said else None,
     }
+
+
+def reach(score: float, threshold: float) -> float:
+    """How far a bar goes, in [0, 1]: one half at the threshold, more above it, less below.
+
+    On the logit scale, since calibrated scores and their thresholds crowd near 0: 0.12 against 0.09 must be seen.
+    """
+    if threshold <= 0 or score >= 1:
+        return 1.0
+    if threshold >= 1 or score <= 0:
+        return 0.0
+    odds = score / (1 - score) * (1 - threshold) / threshold
+    return odds / (1 + odds)
 
 
 def scores(screening: Screening) -> list[float] | None:

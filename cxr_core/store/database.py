@@ -26,7 +26,8 @@ class Database:
 
     def __init__(self, url: str) -> None:
         try:
-            self._engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+            # A statement's parameters are file names and comments, so a patient's: no error and no log may quote them.
+            self._engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"), hide_parameters=True)
         except (ArgumentError, NoSuchModuleError, ImportError) as exc:
             raise StoreError("CXR_DATABASE_URL is not a database URL that can be opened here") from exc
         if self._engine.dialect.name == "sqlite":

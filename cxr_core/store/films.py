@@ -58,10 +58,6 @@ class Films:
             raise StoreError("this film was damaged in the data folder; send it again")
         return data
 
-    def has(self, sha256: str) -> bool:
-        """Whether a film of that hash is kept."""
-        return self._path(self._films, sha256).exists()
-
     def cache_path(self, sha256: str, kind: str) -> Path:
         """Where a derived file of ``kind`` ("thumb.png") belongs; its folder exists, the file perhaps not."""
         if not _KIND.fullmatch(kind):

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
+from uuid import uuid4
 
 from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.exc import IntegrityError
@@ -32,9 +33,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One image of the worklist: its latest screening, when it arrived, and what a person said.
+    """One image of the worklist: its screening, when it arrived, and what a person said of this screening's result.
 
-    ``key`` names the image in every method of Store: the SHA-256 of its bytes, see ``key_of``. Times are UTC.
+    ``key`` names the image in every method of Store: the SHA-256 of its bytes, or a name of its own if they could not
+    be had. Times are UTC.
     """
 
     key: str
@@ -45,11 +47,11 @@ class Entry:
     review: Review | None
 
 
-def key_of(screening: Screening) -> str:
-    """What the store calls this image: its SHA-256, or a name of its own if its bytes could not be had."""
-    if screening.sha256:
-        return screening.sha256
-    return "unread-" + hashlib.sha256(screening.file.encode("utf-8", "surrogatepass")).hexdigest()
+def result_of(screening: Screening) -> str:
+    """A digest of what a person judges: refused and why, or the nine scores. A review holds for one result alone."""
+    code = screening.refusal.code if screening.refusal else ""
+    told = json.dumps([screening.status, code, sorted(screening.scores.items())])
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 class Store:
@@ -73,10 +75,6 @@ class Store:
         """The bytes as received; StoreError if they are not here or were damaged."""
         return self._films.get(sha256)
 
-    def has_film(self, sha256: str) -> bool:
-        """Whether the bytes are here."""
-        return self._films.has(sha256)
-
     def cache_path(self, sha256: str, kind: str) -> Path:
         """Where a derived file belongs, such as kind "thumb.png"; the caller makes it and may lose it any time."""
         return self._films.cache_path(sha256, kind)
@@ -93,13 +91,15 @@ class Store:
     def save(self, screening: Screening, received_at: datetime, *, synthetic: bool = False) -> Entry:
         """Keep a screening. The same image by the same models replaces the earlier one; by others, it is added.
 
-        The place in the queue stays that of the image's first arrival.
+        The place in the queue stays that of the image's first arrival; a review of another result no longer counts.
         """
         if received_at.tzinfo is None:
             raise RecordError("the time of arrival needs its time zone")
         payload = json.dumps(screening_to_json(screening), allow_nan=False)
 
-        key, made_by = key_of(screening), models_key(screening.models)
+        # Without bytes nothing tells two images apart, and two patients' files may have one name: never merged.
+        key = screening.sha256 or f"unread-{uuid4().hex}"
+        made_by = models_key(screening.models)
 
         def change(session: Session) -> Entry:
             image = session.scalar(select(ImageRow).where(ImageRow.key == key))
@@ -114,17 +114,17 @@ class Store:
                 session.add(row)
             row.status, row.payload, row.screened_at = screening.status, payload, datetime.now(UTC)
             session.flush()
-            return _entry(session.execute(_LINES.where(*mine)).one())
+            return _entry(session.execute(_LINES.where(*mine)).one(), _reviews(session, ImageRow.id == image.id))
 
         return self._change(change)
 
-    def entries(self) -> tuple[Entry, ...]:
-        """Every image, in order of arrival, refused ones too, each with its latest screening."""
-        return self._entries()
+    def entries(self, models_key: str | None = None) -> tuple[Entry, ...]:
+        """Every image, in order of arrival, refused ones too: as the models of that key saw it, else at its latest."""
+        return self._entries(preferred=models_key)
 
-    def entry(self, key: str) -> Entry | None:
-        """One image with its latest screening, or None."""
-        return next(iter(self._entries(ImageRow.key == key)), None)
+    def entry(self, key: str, models_key: str | None = None) -> Entry | None:
+        """One image, as ``entries`` gives it, or None."""
+        return next(iter(self._entries(ImageRow.key == key, preferred=models_key)), None)
 
     def history(self, key: str) -> tuple[Screening, ...]:
         """Every screening of one image, by whichever models, the latest last."""
@@ -144,16 +144,37 @@ class Store:
     # People ----------------------------------------------------------------------------------------------------------
 
     def set_review(self, key: str, decision: Decision, comment: str = "", at: datetime | None = None) -> Review:
-        """Keep a person's decision on an image in place of an earlier one; StoreError if the image is not here."""
-        review = Review(decision, comment, at or datetime.now(UTC))
+        """Keep a decision and a comment in place of earlier ones; StoreError if the image is not here."""
+        return self._say(key, None, at, decision=decision, comment=comment)
+
+    def set_decision(self, key: str, decision: Decision, *, of: Screening | None = None) -> Review:
+        """Keep a decision and leave the comment as it is. ``of`` is the screening that was judged, else the latest."""
+        return self._say(key, of, None, decision=decision)
+
+    def set_comment(self, key: str, comment: str, *, of: Screening | None = None) -> Review:
+        """Keep a comment and leave the decision as it is. ``of`` is the screening that was meant, else the latest."""
+        return self._say(key, of, None, comment=comment)
+
+    def _say(self, key: str, of: Screening | None, at: datetime | None, **said: str) -> Review:
+        """Change some of what is said of one result, in one transaction, so that two readers erase nothing."""
+        reviewed_at = at or datetime.now(UTC)
+        # Checked before anything is written.
+        Review(cast("Decision", said.get("decision", "none")), said.get("comment", ""), reviewed_at)
 
         def change(session: Session) -> Review:
-            image_id = session.scalar(select(ImageRow.id).where(ImageRow.key == key))
-            if image_id is None:
+            line = session.execute(_LINES.where(ImageRow.key == key)).all()[-1:]
+            if not line:
                 raise StoreError("this image is no longer in the worklist; reload the page")
-            said = {"decision": decision, "comment": comment, "reviewed_at": review.reviewed_at}
-            session.merge(ReviewRow(image_id=image_id, **said))
-            return review
+            about = result_of(of or _parsed(line[0].payload))
+            row = session.get(ReviewRow, (line[0].image_id, about))
+            if row is None:
+                row = ReviewRow(image_id=line[0].image_id, about=about, decision="none", comment="")
+                session.add(row)
+            for name, value in said.items():
+                setattr(row, name, value)
+            row.reviewed_at = reviewed_at
+            session.flush()
+            return _review(row)
 
         return self._change(change)
 
@@ -173,11 +194,17 @@ class Store:
             raise RecordError(f"setting {name} must be a JSON value: {exc}") from exc
         self._change(lambda session: session.merge(SettingRow(name=name, value=text, changed_at=datetime.now(UTC))))
 
-    def _entries(self, *only: ColumnElement[bool]) -> tuple[Entry, ...]:
-        """The latest screening of each image that fits, in order of arrival."""
+    def _entries(self, *only: ColumnElement[bool], preferred: str | None = None) -> tuple[Entry, ...]:
+        """One screening of each image that fits, in order of arrival: by the preferred models, else the latest."""
+        shown: dict[str, Any] = {}
         with self._database.reading() as session:
-            latest = {line.key: line for line in session.execute(_LINES.where(*only))}
-        return tuple(_entry(line) for line in latest.values())
+            for line in session.execute(_LINES.where(*only)):
+                held = shown.get(line.key)
+                if held is None or line.models_key == preferred or held.models_key != preferred:
+                    shown[line.key] = line
+            ids = (line.image_id for line in shown.values())
+            reviews = _reviews(session, *((ImageRow.id == next(ids),) if len(shown) == 1 else ()))
+        return tuple(_entry(line, reviews) for line in shown.values())
 
     def _change(self, change: Callable[[Session], T]) -> T:
         """Run a change in one transaction; once more if another session added the same row at the same moment."""
@@ -193,30 +220,41 @@ class Store:
 
 _LINES = (
     select(
+        ImageRow.id.label("image_id"),
         ImageRow.key,
         ImageRow.received_at,
         ImageRow.synthetic,
+        ScreeningRow.models_key,
         ScreeningRow.payload,
         ScreeningRow.screened_at,
-        ReviewRow.decision,
-        ReviewRow.comment,
-        ReviewRow.reviewed_at,
     )
     .join(ScreeningRow, ScreeningRow.image_id == ImageRow.id)
-    .outerjoin(ReviewRow, ReviewRow.image_id == ImageRow.id)
     .order_by(ImageRow.received_at, ImageRow.id, ScreeningRow.screened_at, ScreeningRow.id)
 )
 """A line a screening; images in order of arrival, the screenings of an image in order of time."""
 
+Reviews = dict[tuple[int, str], Review]
+"""By image and by the result that was judged."""
 
-def _entry(line: Any) -> Entry:
+
+def _reviews(session: Session, *only: ColumnElement[bool]) -> Reviews:
+    rows = session.scalars(select(ReviewRow).join(ImageRow, ImageRow.id == ReviewRow.image_id).where(*only))
+    return {(row.image_id, row.about): _review(row) for row in rows}
+
+
+def _review(row: ReviewRow) -> Review:
+    return Review(cast("Decision", row.decision), row.comment, row.reviewed_at)
+
+
+def _entry(line: Any, reviews: Reviews) -> Entry:
+    screening = _parsed(line.payload)
     return Entry(
         key=line.key,
-        screening=_parsed(line.payload),
+        screening=screening,
         received_at=line.received_at,
         screened_at=line.screened_at,
         synthetic=line.synthetic,
-        review=Review(line.decision, line.comment, line.reviewed_at) if line.decision else None,
+        review=reviews.get((line.image_id, _result(line.payload))) if reviews else None,
     )
 
 
@@ -224,3 +262,8 @@ def _entry(line: Any) -> Entry:
 def _parsed(payload: str) -> Screening:
     """Screenings are frozen, so a page that lists thousands on every slider move may share them."""
     return from_json(json.loads(payload))
+
+
+@lru_cache(maxsize=20_000)
+def _result(payload: str) -> str:
+    return result_of(_parsed(payload))

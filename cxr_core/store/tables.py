@@ -1,8 +1,8 @@
 """The tables, as typed SQLAlchemy models; every constraint is named so that a migration can address it.
 
-    images       one row an image, in order of arrival; ``key`` is its content hash (see ``key_of``)
+    images       one row an image, in order of arrival; ``key`` is its content hash, if it has one
     screenings   what one set of models said of one image; another set of models adds a row, none is overwritten by it
-    reviews      what a person said of one image
+    decisions    what a person said of one image, and of which result of it (see ``result_of``)
     settings     what the site chose, a JSON value a name
 
 Nothing here is specific to SQLite.
@@ -75,11 +75,12 @@ class ScreeningRow(Base):
 
 
 class ReviewRow(Base):
-    """One decision an image."""
+    """One decision an image and a result; a new result begins without, the earlier one's row stays as its history."""
 
-    __tablename__ = "reviews"
+    __tablename__ = "decisions"
 
     image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"), primary_key=True)
+    about: Mapped[str] = mapped_column(String(64), primary_key=True)
     decision: Mapped[str] = mapped_column(String(16))
     comment: Mapped[str] = mapped_column(Text)
     reviewed_at: Mapped[datetime]

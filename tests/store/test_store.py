@@ -1,5 +1,6 @@
 """The store: what goes in comes out, also after a restart, from other threads and other processes."""
 
+import logging
 import sqlite3
 import stat
 import subprocess
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from cxr_core.errors import RecordError, StoreError
 from cxr_core.records import LABELS, ImageFacts, ModelRef, Notice, Screening, models_key
 from cxr_core.settings import Settings
-from cxr_core.store import Store, key_of
+from cxr_core.store import Store
 from tests.strategies import NASTY, TIMES, screenings
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -62,7 +63,7 @@ REFUSED = Screening(
 @given(screenings(), TIMES, st.booleans())
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 def test_a_screening_read_back_is_the_same(shared, screening, received_at, synthetic):
-    shared.remove(key_of(screening))
+    shared.remove(screening.sha256)
     saved = shared.save(screening, received_at, synthetic=synthetic)
     found = shared.find(screening.sha256, models_key(screening.models))
     assert found == saved == shared.entry(saved.key)
@@ -81,7 +82,6 @@ def test_a_setting_read_back_is_the_same(shared, name, value):
 @hypothesis_settings(max_examples=30)
 def test_film_bytes_read_back_are_the_same(shared, data):
     sha256 = shared.add_film(data)
-    assert shared.has_film(sha256)
     assert shared.film(sha256) == data
     assert shared.add_film(data) == sha256
 
@@ -135,12 +135,82 @@ def test_an_image_is_known_only_to_the_models_that_saw_it(store):
     assert store.find("0" * 64, models_key(OLD)).screening.file == "a.png"
 
 
-def test_refused_images_without_bytes_are_kept_apart_by_name(store):
-    store.save(REFUSED, NOON)
-    store.save(replace(REFUSED, file="bomb.zip/y"), NOON)
-    assert [entry.screening.file for entry in store.entries()] == ["bomb.zip/x", "bomb.zip/y"]
-    store.remove(key_of(REFUSED))
-    assert [entry.screening.file for entry in store.entries()] == ["bomb.zip/y"]
+def test_refused_images_without_bytes_are_never_merged_even_under_one_name(store):
+    """Two patients' exports hold members of the same name: one must not take over the other's place and review."""
+    first = store.save(REFUSED, NOON)
+    store.set_review(first.key, "agree", "patient A")
+    second = store.save(REFUSED, NOON + timedelta(hours=1))
+    assert second.review is None
+    assert [(entry.key, entry.received_at) for entry in store.entries()] == [
+        (first.key, NOON),
+        (second.key, NOON + timedelta(hours=1)),
+    ]
+    store.remove(first.key)
+    assert [entry.key for entry in store.entries()] == [second.key]
+
+
+def test_a_review_of_a_refusal_does_not_cover_the_film_once_it_is_screened(store):
+    refused = replace(REFUSED, sha256="0" * 64)
+    store.save(refused, NOON)
+    store.set_review("0" * 64, "agree", "seen to")
+    assert store.save(_screened(score=0.9), NOON).review is None
+    assert store.entries()[0].review is None
+    assert store.save(refused, NOON).review.comment == "seen to", "it is kept, and holds for what it was made of"
+
+
+@pytest.mark.parametrize("models", [OLD, NEW])
+def test_a_review_holds_for_the_same_scores_and_not_for_others(store, models):
+    store.save(_screened(score=0.2), NOON)
+    store.set_review("0" * 64, "agree")
+    assert store.save(_screened("renamed.png", models=models, score=0.2), NOON).review.decision == "agree"
+    assert store.save(_screened(models=models, score=0.9), NOON).review is None
+    store.set_review("0" * 64, "disagree")
+    assert [entry.review.decision for entry in store.entries()] == ["disagree"]
+
+
+def test_two_readers_do_not_erase_each_other(store):
+    key = store.save(_screened(), NOON).key
+    store.set_decision(key, "agree")
+    store.set_comment(key, "old scar")
+    review = store.set_decision(key, "disagree")
+    assert (review.decision, review.comment) == ("disagree", "old scar")
+    store.set_comment(key, "")
+    assert store.entry(key).review == replace(store.entry(key).review, decision="disagree", comment="")
+    with pytest.raises(RecordError, match="decision"):
+        store.set_decision(key, "perhaps")
+
+
+def test_a_decision_counts_for_the_screening_that_was_on_the_screen(store):
+    seen = store.save(_screened(score=0.2), NOON)
+    store.save(_screened(score=0.9), NOON)
+    store.set_decision(seen.key, "agree", of=seen.screening)
+    assert store.entry(seen.key).review is None
+
+
+def test_after_a_rollback_the_running_models_are_shown_with_their_own_review(store):
+    store.save(_screened(models=OLD, score=0.2), NOON)
+    store.set_decision("0" * 64, "agree")
+    store.save(_screened(models=NEW, score=0.8), NOON)
+    store.save(_screened(sha256="1" * 64, models=NEW, score=0.7), NOON)
+    shown = store.entries(models_key(OLD))
+    assert [entry.screening.scores["Mass"] for entry in shown] == [0.2, 0.7]
+    assert shown[0].review.decision == "agree"
+    assert store.entry("0" * 64, models_key(OLD)) == shown[0]
+    assert [entry.screening.scores["Mass"] for entry in store.entries()] == [0.8, 0.7]
+
+
+def test_a_failing_statement_is_logged_without_what_it_was_to_write(store, caplog):
+    """A full disk fails in the middle of an insert; here a trigger does."""
+    secret = "-".join(("DOE", "JANE"))  # the source line of the call is logged too
+    with sqlite3.connect(store._database._engine.url.database) as database:
+        database.execute("create trigger t before insert on screenings begin select raise(fail, 'disk full'); end")
+    database.close()
+    try:
+        store.save(_screened(secret), NOON)
+    except StoreError:
+        logging.getLogger("test").exception("failed")
+    assert "disk full" in caplog.text
+    assert secret not in caplog.text
 
 
 def test_a_removed_image_leaves_nothing(settings, store):
@@ -151,13 +221,14 @@ def test_a_removed_image_leaves_nothing(settings, store):
     thumb.write_bytes(b"small")
     store.remove(key)
     assert (store.entries(), store.history(key), store.entry(key)) == ((), (), None)
-    assert not store.has_film(sha256)
+    with pytest.raises(StoreError, match="send it again"):
+        store.film(sha256)
     assert not thumb.exists()
     store.close()
     with sqlite3.connect(settings.data_dir / "cxr.sqlite3") as database:
         counts = [
             database.execute(f"select count(*) from {table}").fetchone()
-            for table in ("images", "screenings", "reviews")
+            for table in ("images", "screenings", "decisions")
         ]
     database.close()
     assert counts == [(0,), (0,), (0,)]
