@@ -6,7 +6,7 @@ import streamlit as st
 
 from ui import state
 from ui.frame import empty, guarded, page, trouble
-from ui.queue import queue
+from ui.queue import by_key, queue
 from ui.review_view import decision, film_area, header, scores_panel
 from ui.state import ADDRESS, FILM, READING_LIST
 from ui.thresholds import current
@@ -39,13 +39,16 @@ def review() -> None:
     with guarded():
         trouble()
         thresholds = current(site)
-        items = {item.entry.key: item for item in queue(state.entries(), thresholds.values, site.screener.urgencies)}
+        wanted = st.session_state[FILM]
+        items = by_key(queue(state.entries_with(wanted), thresholds.values, site.screener.urgencies))
+        if wanted not in items and (wanted or not items):  # never another film in the place of the one asked for
+            empty("This film is not in the worklist", "It may have been removed. The worklist shows every film there is.")
+            return
         order = [key for key in st.session_state.get(READING_LIST, ()) if key in items]
-        if st.session_state[FILM] not in order:
+        if wanted not in order:
             order = list(items)
-        if st.session_state[FILM] not in items:
-            st.session_state[FILM] = order[0]
-        item = items[st.session_state[FILM]]
+        item = items[wanted or order[0]]
+        st.session_state[FILM] = item.entry.key
         st.query_params[FILM] = st.session_state[ADDRESS] = item.entry.key
         header(item, order, site.screener.models_key)
         left, right = st.columns([2.5, 1], gap="medium")

@@ -73,6 +73,13 @@ def entries() -> tuple[Entry, ...]:
     return store().entries()
 
 
+def entries_with(key: str) -> tuple[Entry, ...]:
+    """The worklist with this image in it if the store holds it: one that has just arrived is not missed."""
+    if key and not any(entry.key == key for entry in entries()):
+        changed()
+    return entries()
+
+
 def changed() -> None:
     """Say that the worklist is not what it was."""
     entries.clear()

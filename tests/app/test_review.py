@@ -105,12 +105,12 @@ def test_a_comment_is_kept_with_and_without_a_decision_and_belongs_to_its_film(f
     assert app.text_input[0].value == ""
 
 
-def test_an_address_opens_its_film_and_an_unknown_one_the_first(films):
+def test_an_address_opens_its_film_and_an_unknown_one_none(films):
     app = open_page(PAGE)
     app.query_params["film"] = films["low.png"]
     assert shown(app.run()) == films["low.png"]
     app.query_params["film"] = "f" * 64
-    assert shown(app.run()) == films["high.png"]
+    assert "not in the worklist" in words(app.run())
 
 
 def test_versions_of_the_models_stand_beside_their_scores(films, models):
@@ -131,3 +131,19 @@ def test_a_decision_that_cannot_be_kept_is_said_and_the_page_stays(films):
     button(app, "Agree").click().run()
     assert "This was not kept. This image is no longer in the worklist" in words(app)
     assert not app.exception
+
+
+def test_a_film_that_has_just_arrived_is_shown_itself_though_the_list_is_a_moment_old(films, stored):
+    state.entries()
+    key = stored({"late.png": 130})["late.png"]
+    app = open_page(PAGE)
+    app.session_state["film"] = key
+    assert shown(app.run()) == key
+    assert component(app, "cxr_viewer")["film"]["id"] == key
+
+
+def test_no_other_film_stands_in_for_one_that_is_not_there(films):
+    app = open_page(PAGE)
+    app.session_state["film"] = "0" * 64
+    assert "not in the worklist" in words(app.run())
+    assert components(app, "cxr_viewer") == []

@@ -32,7 +32,7 @@ function strokeBox(context, box, style, r) {
 }
 
 function nameBox(context, box, style, r, placed) {
-  const text = `${box.label} ${box.score.toFixed(2)}${box.flagged ? "" : " (not flagged)"}`;
+  const text = `${box.label}, place ${box.score.toFixed(2)}${box.flagged ? "" : " (not flagged)"}`;
   context.save();
   context.font = `${box.flagged ? 600 : 400} 13px ${view_font}`;
   const width = context.measureText(text).width + 24;
