@@ -42,7 +42,7 @@ def review() -> None:
         wanted = st.session_state[FILM]
         items = by_key(queue(state.entries_with(wanted), thresholds.values, site.screener.urgencies))
         if wanted not in items and (wanted or not items):  # never another film in the place of the one asked for
-            empty("This film is not in the worklist", "It may have been removed. The worklist shows every film there is.")
+            empty("This film is not in the worklist", "It may have been removed. The worklist has every other film.")
             return
         order = [key for key in st.session_state.get(READING_LIST, ()) if key in items]
         if wanted not in order:
