@@ -7,15 +7,17 @@ a climbing path could do no harm here; it is refused because such an archive is 
 
 from __future__ import annotations
 
+import os
 import re
 import stat
+import struct
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from cxr_core.errors import DamagedImage, EmptyFile, NotAnImage, Refusal, TooLarge, UnsafeArchive
+from cxr_core.errors import DamagedImage, EmptyFile, NotAnImage, Refusal, TooLarge, TooMany, UnsafeArchive
 from cxr_core.read.quiet import contain
 from cxr_core.settings import Settings
 
@@ -30,6 +32,10 @@ _ARCHIVES = (
     b"Rar!\x1a",
     b"\x28\xb5\x2f\xfd",
 )
+# An end record of an archive is 22 bytes and a comment; the wide one and its locator, 56 and 20, stand before it.
+_END_BYTES, _END64_BYTES = 22, 76
+# A directory is read into memory as a whole: so many times the films taken at once, so many bytes each.
+_MOST_ENTRIES, _ENTRY_BYTES = 20, 400
 _ENCRYPTED = 0x1
 # Deflate reaches at most 1032:1, on empty data. Films reach 2 to 5, mostly black ones perhaps 50.
 _MAX_RATIO = 200
@@ -63,27 +69,83 @@ def is_noise(path: str) -> bool:
     return hidden or "__MACOSX" in parts or leaf in ("thumbs.db", "desktop.ini", "dicomdir")
 
 
-def members(source: BinaryIO | Path, name: str, settings: Settings) -> Iterator[InputFile]:
-    """The members of the zip archive in ``source``, in the archive's order; noise is passed over."""
+def members(path: Path, name: str, settings: Settings) -> Iterator[InputFile]:
+    """The members of the zip archive at ``path``, in the archive's order; noise is passed over.
+
+    The file is closed again once its directory is read: a listing of a thousand archives holds none open.
+    """
     try:
-        archive = contain(lambda: zipfile.ZipFile(source), _BROKEN)
+        infos = contain(lambda: _directory(path, settings), _BROKEN)
     except Refusal as refusal:
         yield refused(name, refusal)
         return
     # By hand: ZipInfo.is_dir fails on a member without a name.
-    files = [info for info in archive.infolist() if not info.filename.endswith("/") and not is_noise(info.filename)]
-    if any(info.filename in _OFFICE for info in archive.infolist()):
+    files = [info for info in infos if not info.filename.endswith("/") and not is_noise(info.filename)]
+    if any(info.filename in _OFFICE for info in infos):
         yield refused(name, NotAnImage("The file is a document or a program, not an archive of films. Send the films."))
         return
     if not files:
         yield refused(name, EmptyFile("The archive holds no files. Make it again with the films in it."))
         return
-    unpacked = 0
-    for info in files[: settings.max_files]:
+    archive, unpacked = _Archive(path, files[-1]), 0
+    for number, info in enumerate(files):
+        shown = f"{name}/{safe_name(info.filename)}"
+        if number >= settings.max_files:
+            yield refused(shown, too_many(settings))
+            continue
         unpacked += info.file_size
-        yield _member(archive, info, f"{name}/{safe_name(info.filename)}", unpacked, settings)
-    if len(files) > settings.max_files:
-        yield refused(name, _too_many(len(files), settings))
+        yield _member(archive, info, shown, unpacked, settings)
+
+
+class _Archive:
+    """An archive that is open from the first member that is unpacked to the last; members are unpacked in order."""
+
+    def __init__(self, path: Path, last: zipfile.ZipInfo) -> None:
+        self._path, self._last = path, last
+        self._zip: zipfile.ZipFile | None = None
+
+    def unpack(self, info: zipfile.ZipInfo) -> bytes:
+        """A member's bytes, at most one more than its entry declares."""
+        if self._zip is None:
+            self._zip = zipfile.ZipFile(self._path)
+        try:
+            with self._zip.open(info) as member:
+                return member.read(info.file_size + 1)
+        finally:
+            if info is self._last:
+                self._zip.close()
+                self._zip = None
+
+
+def _directory(path: Path, settings: Settings) -> list[zipfile.ZipInfo]:
+    """What the archive holds; UnsafeArchive by its end record alone where reading that would take too much."""
+    most = _MOST_ENTRIES * settings.max_files
+    with path.open("rb") as stream:
+        count, size = _end_record(stream)
+        if count > most or size > most * _ENTRY_BYTES:
+            raise UnsafeArchive(
+                f"The archive's directory lists {count} files ({size} bytes), far more than the {settings.max_files} "
+                "taken at once. Send smaller archives."
+            )
+        with zipfile.ZipFile(stream) as archive:
+            return archive.infolist()
+
+
+def _end_record(stream: BinaryIO) -> tuple[int, int]:
+    """Number of entries and bytes of the directory (APPNOTE 4.3.14 and 4.3.16); zeros where there is no end record."""
+    length = stream.seek(0, os.SEEK_END)
+    stream.seek(max(0, length - _END_BYTES - 0xFFFF - _END64_BYTES))
+    tail = stream.read()
+    plain = tail[-_END_BYTES:].startswith(b"PK\5\6") and tail.endswith(b"\0\0")
+    at = len(tail) - _END_BYTES if plain else tail.rfind(b"PK\5\6")
+    if at < 0 or len(tail) < at + _END_BYTES:
+        return 0, 0
+    count, size = struct.unpack("<HI", tail[at + 10 : at + 16])
+    wide = tail.rfind(b"PK\6\6", 0, at)
+    if wide >= 0 and at - wide >= 56:
+        more = struct.unpack("<QQ", tail[wide + 32 : wide + 48])
+        return max(count % 0xFFFF, more[0]), max(size % 0xFFFFFFFF, more[1])
+    return count, size
 
 
 def safe_name(path: str) -> str:
@@ -93,14 +155,15 @@ def safe_name(path: str) -> str:
     return "/".join(parts) or "unnamed"
 
 
-def _too_many(count: int, settings: Settings) -> Refusal:
-    return UnsafeArchive(
-        f"The archive holds {count} files; the first {settings.max_files} were taken and the rest refused. "
-        "Send the rest in another archive, or raise CXR_MAX_FILES."
+def too_many(settings: Settings) -> TooMany:
+    """The refusal of a file beyond the number taken at once."""
+    return TooMany(
+        f"At most {settings.max_files} films are taken at once, and this one came after them. "
+        "Send it in another upload or archive, or raise CXR_MAX_FILES."
     )
 
 
-def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, unpacked: int, settings: Settings) -> InputFile:
+def _member(archive: _Archive, info: zipfile.ZipInfo, name: str, unpacked: int, settings: Settings) -> InputFile:
     danger = _danger(info)
     if danger:
         return refused(name, UnsafeArchive(f"The member {danger}, so it was not unpacked. Send the film itself."))
@@ -131,14 +194,9 @@ def _danger(info: zipfile.ZipInfo) -> str | None:
     return None
 
 
-def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+def _unpack(archive: _Archive, info: zipfile.ZipInfo) -> bytes:
     """A member's bytes, never more than its entry declares; a mismatch or a nested archive is refused."""
-
-    def work() -> bytes:
-        with archive.open(info) as member:
-            return member.read(info.file_size + 1)
-
-    data = contain(work, _BROKEN)
+    data = contain(lambda: archive.unpack(info), _BROKEN)
     if len(data) != info.file_size:
         raise DamagedImage(_BROKEN)
     if data.startswith(_ARCHIVES) or data[257:262] == b"ustar":

@@ -1,16 +1,19 @@
 """Pixel data of one checked DICOM dataset -> its first frame as stored whole numbers.
 
 Each transfer syntax has one decoder, the strictest at hand: a lenient one would fill what a cut file lacks with grey.
-The stream's own header is compared with Rows and Columns before it is decoded. This module knows nothing of greys.
+Those that abort the process or never return on a broken stream (GDCM, CharLS without an end marker, the run-length
+decoder on a long segment) are avoided or fenced. The stream's own header is compared with Rows and Columns before it is
+decoded. This module knows nothing of greys.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
-from imagecodecs import jpeg8_decode, jpegls_decode
+from imagecodecs import jpeg2k_decode, jpeg8_decode, jpegls_decode
 from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
@@ -24,28 +27,28 @@ from cxr_core.read.grey import Depth, Stored
 from cxr_core.read.rle import decode_rle
 
 Header = Callable[[bytes], Frame | None]
+Codec = Callable[[bytes], Any]
 
-_JPEG_DCT = (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit)
-_JPEG_LS = (uid.JPEGLSLossless, uid.JPEGLSNearLossless)
-_JPEG_DEEP = (uid.JPEGLossless, uid.JPEGLosslessSV1, *_JPEG_LS)
-_END_OF_IMAGE = b"\xff\xd9"
-# Transfer syntax -> (pydicom's name of the decoder, the package that brings it, header of its stream)
-DECODERS: Mapping[UID, tuple[str, str, Header]] = MappingProxyType(
+STREAMS: Mapping[UID, tuple[Header, Codec]] = MappingProxyType(
     {
-        uid.JPEGBaseline8Bit: ("pillow", "pillow", jpeg_frame),
-        uid.JPEGExtended12Bit: ("pillow", "pillow", jpeg_frame),
-        uid.JPEGLossless: ("imagecodecs", "imagecodecs", jpeg_frame),
-        uid.JPEGLosslessSV1: ("imagecodecs", "imagecodecs", jpeg_frame),
-        uid.JPEGLSLossless: ("imagecodecs", "imagecodecs", jpeg_frame),
-        uid.JPEGLSNearLossless: ("imagecodecs", "imagecodecs", jpeg_frame),
-        uid.JPEG2000Lossless: ("pylibjpeg", "pylibjpeg-openjpeg", jpeg2000_frame),
-        uid.JPEG2000: ("pylibjpeg", "pylibjpeg-openjpeg", jpeg2000_frame),
-        uid.HTJ2KLossless: ("pylibjpeg", "pylibjpeg-openjpeg", jpeg2000_frame),
-        uid.HTJ2KLosslessRPCL: ("pylibjpeg", "pylibjpeg-openjpeg", jpeg2000_frame),
-        uid.HTJ2K: ("pylibjpeg", "pylibjpeg-openjpeg", jpeg2000_frame),
+        uid.JPEGBaseline8Bit: (jpeg_frame, jpeg8_decode),
+        uid.JPEGExtended12Bit: (jpeg_frame, jpeg8_decode),
+        uid.JPEGLossless: (jpeg_frame, jpeg8_decode),
+        uid.JPEGLosslessSV1: (jpeg_frame, jpeg8_decode),
+        uid.JPEGLSLossless: (jpeg_frame, jpegls_decode),
+        uid.JPEGLSNearLossless: (jpeg_frame, jpegls_decode),
+        uid.JPEG2000Lossless: (jpeg2000_frame, jpeg2k_decode),
+        uid.JPEG2000: (jpeg2000_frame, jpeg2k_decode),
+        uid.HTJ2KLossless: (jpeg2000_frame, jpeg2k_decode),
+        uid.HTJ2KLosslessRPCL: (jpeg2000_frame, jpeg2k_decode),
+        uid.HTJ2K: (jpeg2000_frame, jpeg2k_decode),
     }
 )
+"""Transfer syntax -> (reader of its streams' header, decoder of its streams)."""
+
 _NATIVE = (uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian)
+_EIGHT_BIT_JPEG = (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit)
+_END_OF_IMAGE = b"\xff\xd9"
 
 
 def first_frame(dataset: Dataset, layout: Layout) -> tuple[Stored, Depth]:
@@ -53,7 +56,7 @@ def first_frame(dataset: Dataset, layout: Layout) -> tuple[Stored, Depth]:
     _complete(dataset, layout)
     if layout.syntax in _NATIVE:
         stored, depth = _native(dataset, layout), layout.depth
-    elif layout.syntax in DECODERS or layout.syntax == uid.RLELossless:
+    elif layout.syntax in STREAMS or layout.syntax == uid.RLELossless:
         stored, depth = _encapsulated(dataset, layout)
     else:
         raise UnsupportedEncoding(_no_decoder(layout.syntax))
@@ -87,35 +90,37 @@ def _encapsulated(dataset: Dataset, layout: Layout) -> tuple[Stored, Depth]:
     stream = get_frame(dataset.PixelData, 0, number_of_frames=layout.frames)
     if layout.syntax == uid.RLELossless:
         return _run_length(stream, layout), layout.depth
-    plugin, package, header = DECODERS[layout.syntax]
+    header, codec = STREAMS[layout.syntax]
     frame = header(stream)
     # A stream larger than the dataset announces would escape the limits on size.
     if frame is None or (frame.width, frame.height, frame.channels) != (layout.width, layout.height, layout.samples):
         raise DamagedImage(BROKEN)
-    if layout.syntax in _JPEG_DEEP or (frame.bits != 8 and layout.syntax in _JPEG_DCT):
-        return _widened(_deep_jpeg(stream, layout), layout, frame)
-    decoder = get_decoder(layout.syntax)
-    if plugin not in decoder.available_plugins or frame.bits > 16:
-        raise UnsupportedEncoding(_no_decoder(layout.syntax, f"Install {package}, or send"))
-    return _widened(decoder.as_array(dataset, index=0, decoding_plugin=plugin)[0], layout, frame)
-
-
-def _deep_jpeg(stream: bytes, layout: Layout) -> Stored:
-    """JPEG Lossless of 2 to 16 bits and JPEG Extended of 12, by libjpeg-turbo 3; JPEG-LS, by CharLS 2.
-
-    GDCM, which reads them too, ends the whole process on some broken headers. The end marker is asked for first:
-    without it libjpeg-turbo fills what is missing with grey, and CharLS may wait for ever for the byte after an FF.
-    """
-    if not stream.rstrip(b"\0").endswith(_END_OF_IMAGE):
-        raise DamagedImage(BROKEN)
-    if layout.syntax in _JPEG_LS:
-        stored = jpegls_decode(stream)
+    if frame.bits > 16:
+        raise UnsupportedEncoding(_no_decoder(layout.syntax, f" of {frame.bits} bits"))
+    if layout.syntax in _EIGHT_BIT_JPEG and frame.bits == 8:
+        # pydicom knows the many ways in which colour is mislabelled there.
+        stored = get_decoder(layout.syntax).as_array(dataset, index=0, decoding_plugin="pillow")[0]
     else:
-        stored = jpeg8_decode(stream, outcolorspace="RGB") if layout.samples == 3 else jpeg8_decode(stream)
+        stored = _decoded(stream, codec, layout, frame)
+    return _widened(stored, layout, frame)
+
+
+def _decoded(stream: bytes, codec: Codec, layout: Layout, frame: Frame) -> Stored:
+    """A stream's numbers, their sign as the dataset says: streams carry none or the wrong one.
+
+    The end marker is asked for first: without it libjpeg-turbo fills what is missing with grey, and CharLS may wait for
+    ever for the byte after an FF. OpenJPEG refuses what is cut by itself, and its end marker is often left out.
+    """
+    if codec is not jpeg2k_decode and not stream.rstrip(b"\0").endswith(_END_OF_IMAGE):
+        raise DamagedImage(BROKEN)
+    stored = np.asarray(codec(stream))
+    stored = stored.view(f"u{stored.dtype.itemsize}") & ((1 << frame.bits) - 1)
     stored = stored.astype(f"u{layout.allocated // 8}", copy=False)
     if layout.depth.signed:
         above = layout.allocated - layout.depth.bits
         stored = np.right_shift(np.left_shift(stored.view(f"i{stored.dtype.itemsize}"), above), above)
+    if layout.photometric.startswith("YBR_FULL"):
+        stored = convert_color_space(stored, "YBR_FULL", "RGB")
     return np.asarray(stored)
 
 
@@ -145,6 +150,6 @@ def _only_stored_bits(stored: Stored, layout: Layout) -> Stored:
     return np.asarray(stored)
 
 
-def _no_decoder(syntax: UID, remedy: str = "Send") -> str:
+def _no_decoder(syntax: UID, detail: str = "") -> str:
     known = syntax.name if syntax.name != syntax else "a private transfer syntax"
-    return f"No decoder here reads {known}. {remedy} the film uncompressed or as JPEG Lossless."
+    return f"No decoder here reads {known}{detail}. Send the film uncompressed or as JPEG Lossless."

@@ -1,6 +1,6 @@
-"""Paths or uploaded bytes -> a stream of input files: single files, folders, zip archives met anywhere.
+"""Paths -> a stream of input files: single files, folders, zip archives met anywhere.
 
-In: what a person named or dropped. Out: InputFile after InputFile, found lazily, loaded one at a time by the caller.
+In: what a person named. Out: InputFile after InputFile, found lazily, loaded one at a time by the caller.
 A file that cannot be opened refuses when it is loaded and the others go on. This module does not look at pixels.
 """
 
@@ -9,14 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
-from io import BytesIO
 from pathlib import Path
 
 from cxr_core.errors import DamagedImage
-from cxr_core.read.archive import ZIP_SIGNATURES, InputFile, is_noise, members, refused, too_large
+from cxr_core.read.archive import ZIP_SIGNATURES, InputFile, is_noise, members, refused, too_large, too_many
 from cxr_core.settings import Settings
 
-__all__ = ["InputFile", "from_bytes", "from_paths"]
+__all__ = ["InputFile", "from_paths", "refused", "too_many"]
 
 
 def from_paths(paths: Iterable[str | os.PathLike[str]], settings: Settings) -> Iterator[InputFile]:
@@ -27,17 +26,6 @@ def from_paths(paths: Iterable[str | os.PathLike[str]], settings: Settings) -> I
                 yield from _from_file(found, settings)
         else:
             yield from _from_file(path, settings)
-
-
-def from_bytes(name: str, data: bytes, settings: Settings) -> Iterator[InputFile]:
-    """One upload: itself, or its members if it is a zip archive."""
-    archive = data.startswith(ZIP_SIGNATURES)
-    if len(data) > (settings.max_upload_mb if archive else settings.max_file_mb) * 1_000_000:
-        yield refused(name, too_large(settings))
-    elif archive:
-        yield from members(BytesIO(data), name, settings)
-    else:
-        yield InputFile(name, lambda: data)
 
 
 def _walk(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path]:

@@ -127,14 +127,6 @@ def test_an_encoding_without_a_decoder_is_refused_by_its_name(syntax, said):
         read(wrapped(b"\xff\xd8\xff\xd9", stored, 12, uid.UID(syntax)), "film", SETTINGS)
 
 
-def test_a_missing_package_is_named(monkeypatch):
-    data = dicom(film(), 12, uid.JPEG2000Lossless)
-    decoder = pydicom.pixels.get_decoder(uid.JPEG2000Lossless)
-    monkeypatch.setattr(decoder, "_available", {})
-    with pytest.raises(UnsupportedEncoding, match=r"JPEG 2000.*Install pylibjpeg-openjpeg"):
-        read(data, "film", SETTINGS)
-
-
 def test_a_file_without_preamble_or_meta_header_is_read():
     data = dicom(film(), syntax=uid.ImplicitVRLittleEndian)
     expected = read(data, "film", SETTINGS).pixels

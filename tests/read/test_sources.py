@@ -4,15 +4,18 @@ import io
 import os
 import stat
 import struct
+import tempfile
 import tracemalloc
 import zipfile
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cxr_core.errors import Refusal
-from cxr_core.read.sources import from_bytes, from_paths
+from cxr_core.read.sources import from_paths
 from cxr_core.settings import Settings
 from tests.read.films import SETTINGS
 
@@ -38,8 +41,17 @@ def results(inputs):
     return found
 
 
+def listed(data, limits=SETTINGS, name="films.zip"):
+    """The inputs of a file of that name, under its plain name."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, name)
+        path.write_bytes(data)
+        for item in from_paths([path], limits):
+            yield replace(item, name=item.name.removeprefix(f"{Path(folder).as_posix()}/"))
+
+
 def uploaded(data, limits=SETTINGS, name="films.zip"):
-    return results(from_bytes(name, data, limits))
+    return results(listed(data, limits, name))
 
 
 def test_one_upload_is_itself():
@@ -114,10 +126,13 @@ def test_an_encrypted_member_is_refused_and_said():
     for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         at = data.index(signature, data.index(signature) + 1)
         data[at + flags] |= 1
-    found = {item.name: item for item in from_bytes("films.zip", bytes(data), SETTINGS)}
-    assert found["films.zip/a.png"].load() == b"A"
-    with pytest.raises(Refusal, match="encrypted"):
-        found["films.zip/secret.png"].load()
+    for item in listed(bytes(data)):
+        if item.name == "films.zip/a.png":
+            assert item.load() == b"A"
+            continue
+        with pytest.raises(Refusal, match="encrypted"):
+            item.load()
+    assert item.name == "films.zip/secret.png"
 
 
 @pytest.mark.parametrize(
@@ -167,8 +182,7 @@ def test_limits_on_a_member_on_all_members_and_on_their_number():
     together = uploaded(packed([(f"{i}.png", smooth) for i in range(5)]), Settings(max_upload_mb=3))
     assert list(together.values()) == [smooth] * 3 + ["unsafe_archive"] * 2
     many = uploaded(packed([(f"{i}.png", b"x") for i in range(7)]), Settings(max_files=5))
-    assert list(many.values()) == [b"x"] * 5 + ["unsafe_archive"]
-    assert "films.zip" in many
+    assert many == {f"films.zip/{i}.png": b"x" if i < 5 else "too_many" for i in range(7)}
 
 
 def test_five_hundred_members_and_files_are_all_there(tmp_path):
@@ -178,6 +192,32 @@ def test_five_hundred_members_and_files_are_all_there(tmp_path):
     found = results(from_paths([tmp_path], SETTINGS))
     assert len(found) == 500
     assert list(found) == sorted(found)
+
+
+def open_files():
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def test_a_listing_of_many_archives_holds_no_file_open(tmp_path):
+    for i in range(20):
+        (tmp_path / f"{i:02d}.zip").write_bytes(packed([("a.png", b"A"), ("b.png", b"B")]))
+    before = open_files()
+    found = list(from_paths([tmp_path], SETTINGS))
+    assert open_files() == before
+    assert [item.load() for item in found] == [b"A", b"B"] * 20
+    assert open_files() == before
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_a_directory_of_far_too_many_files_is_refused_by_its_end_record_alone(wide, monkeypatch):
+    data = bytearray(packed([(f"{i}.png", b"x") for i in range(101)]))
+    if wide:
+        record = b"PK\6\6" + struct.pack("<QHHIIQQQQ", 44, 45, 45, 0, 0, 101, 101, 1, 1)
+        data[-22:] = record + bytes(20) + data[-22:]
+        data[-12:-10] = b"\xff\xff"
+    limits = Settings(max_files=5)
+    monkeypatch.setattr(zipfile, "ZipFile", None)  # never opened
+    assert uploaded(bytes(data), limits) == {"films.zip": "unsafe_archive"}
 
 
 def test_a_damaged_archive_and_a_damaged_member():
@@ -199,7 +239,7 @@ def test_an_empty_archive_and_a_document_are_refused_as_a_whole():
 def test_two_members_of_one_name_are_both_read():
     with pytest.warns(UserWarning, match="Duplicate"):
         data = packed([("a.png", b"first"), ("a.png", b"second")])
-    assert [item.load() for item in from_bytes("films.zip", data, SETTINGS)] == [b"first", b"second"]
+    assert [item.load() for item in listed(data)] == [b"first", b"second"]
 
 
 def test_a_member_without_a_name_is_refused():
@@ -208,7 +248,7 @@ def test_a_member_without_a_name_is_refused():
 
 
 def test_names_are_shown_without_control_characters():
-    (item,) = from_bytes("films.zip", packed([("a\n\x1b[31m\u202egnp.png", b"x")]), SETTINGS)
+    (item,) = listed(packed([("a\n\x1b[31m\u202egnp.png", b"x")]))
     assert item.name == "films.zip/a[31mgnp.png"
 
 
