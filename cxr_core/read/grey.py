@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -168,7 +169,7 @@ def flat_end(pixels: Greys) -> tuple[Notice, ...]:
     )
 
 
-def to_grey(colour: npt.NDArray[np.integer], depth: Depth) -> tuple[Stored, tuple[Notice, ...]]:
+def to_grey(colour: Stored, depth: Depth) -> tuple[Stored, tuple[Notice, ...]]:
     """(H, W, 3) RGB of ``depth`` that is really grey -> (H, W) of the same type.
 
     Equal channels are taken as they are. A film tinted by its viewer or scanner (each channel a linear function of the
@@ -181,7 +182,7 @@ def to_grey(colour: npt.NDArray[np.integer], depth: Depth) -> tuple[Stored, tupl
     sample = colour[::step, ::step].reshape(-1, 3).astype(np.float32)
     sample *= 255.0 / depth.high
     chroma = np.ptp(sample, axis=1)
-    grey = np.asarray(np.round(colour.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)), colour.dtype)
+    grey = np.asarray(cv2.cvtColor(colour, cv2.COLOR_RGB2GRAY))
     if np.mean(chroma > _MARK_CHROMA) <= _MARK_SHARE:
         marked = np.mean(chroma > _MARK_CHROMA) > 0.0005
         return grey, (Notice("colour_marks", "Coloured marks in the picture were read as grey."),) if marked else ()

@@ -42,7 +42,9 @@ def read_png(data: bytes, name: str, sha256: str, settings: Settings) -> Radiogr
     decoded = contain(lambda: cv2.imdecode(np.frombuffer(chunks, np.uint8), cv2.IMREAD_UNCHANGED), _BROKEN_PNG)
     if decoded is None or decoded.shape[:2] != (frame.height, frame.width):
         raise DamagedImage(_BROKEN_PNG)
-    return _film(_without_alpha(decoded), name, sha256, "png")
+    plain = _without_alpha(decoded)
+    del decoded  # four times 16 bits a pixel at worst, not needed any more
+    return _film(plain, name, sha256, "png")
 
 
 def read_jpeg(data: bytes, name: str, sha256: str, settings: Settings) -> Radiograph:
@@ -98,12 +100,13 @@ def _without_alpha(decoded: npt.NDArray[np.integer]) -> Stored:
     """
     if decoded.ndim == 2 or decoded.shape[2] == 1:
         return decoded.reshape(decoded.shape[:2])
-    colour = decoded[..., 2::-1]
+    colour = np.ascontiguousarray(decoded[..., 2::-1])
     if decoded.shape[2] == 4:
-        alpha, full = decoded[..., 3:], np.iinfo(decoded.dtype).max
+        alpha, full = np.ascontiguousarray(decoded[..., 3]), int(np.iinfo(decoded.dtype).max)
         if alpha.any() and (alpha != full).any():
-            colour = np.round(colour.astype(np.float32) * (alpha.astype(np.float32) / full)).astype(decoded.dtype)
-    return np.ascontiguousarray(colour)
+            for channel in range(3):
+                colour[..., channel] = cv2.multiply(colour[..., channel], alpha, scale=1 / full)
+    return colour
 
 
 def _film(decoded: Stored, name: str, sha256: str, source: Source) -> Radiograph:
