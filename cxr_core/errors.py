@@ -11,7 +11,9 @@
     │   ├── TooSmall              too_small
     │   ├── TooLarge              too_large             more pixels, bytes or memory than the settings allow
     │   ├── NoContrast            no_contrast           a single grey
-    │   └── UnsafeArchive         unsafe_archive        climbing paths, bombs, encrypted or nested archives
+    │   ├── UnsafeArchive         unsafe_archive        climbing paths, bombs, encrypted or nested archives
+    │   ├── TooMany               too_many              a file beyond the number that one upload or archive may hold
+    │   └── ModelFailed           model_failed          the film was read, but a model could not answer for it
     ├── ModelError                a model folder that cannot be used
     │   ├── ModelNotFound
     │   └── ModelInvalid          card and files disagree, or the signature is not a detector's
@@ -105,6 +107,18 @@ class UnsafeArchive(Refusal):
     """An archive or a member of it that must not be unpacked."""
 
     code = "unsafe_archive"
+
+
+class TooMany(Refusal):
+    """A file beyond the number that one upload or archive may hold."""
+
+    code = "too_many"
+
+
+class ModelFailed(Refusal):
+    """The film was read, but a model could not answer for it."""
+
+    code = "model_failed"
 
 
 class ModelError(CxrError):

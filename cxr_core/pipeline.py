@@ -3,14 +3,14 @@
     read-ahead threads      bytes -> Radiograph -> what each model wants to see; the decoded film is then let go
     the caller's thread     waiting films in one batch -> detections -> Screening
 
-Memory is bounded: at most ``settings.memory_mb`` of decoded films at once, were all as large as the settings allow.
+Memory is bounded: at most ``settings.memory_mb`` for films being decoded, were all as large as the settings allow.
 When reading is slower than the models, batches are small and results come one by one; when the models are slower,
 batches fill.
 """
 
 from __future__ import annotations
 
-import os
+import logging
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from cxr_core.card import InputSpec, ModelCard, thresholds_of
 from cxr_core.detect import Detection, Detector, load_detectors
-from cxr_core.errors import ModelNotFound, RecordError, Refusal
+from cxr_core.errors import ModelError, ModelFailed, ModelNotFound, RecordError, Refusal
 from cxr_core.prepare import Placement, prepare
 from cxr_core.read import digest, read
 from cxr_core.read.sources import InputFile
@@ -42,8 +42,10 @@ from cxr_core.records import (
     Urgency,
     models_key,
 )
-from cxr_core.settings import Settings
+from cxr_core.settings import Settings, cores
 from cxr_core.store import Entry, Store
+
+_log = logging.getLogger(__name__)
 
 FLOOR = 0.05
 MOST_BOXES = 10  # of a label, by the contract
@@ -122,10 +124,8 @@ class Screener:
 
     @property
     def readers(self) -> int:
-        """Threads that decode films; each may each hold one decoded film of the largest size (2 bytes a pixel)."""
-        largest = 2 * self._settings.max_megapixels
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return max(1, min(_MOST_READERS, cores, self._settings.memory_mb // largest))
+        """Threads that decode films: as many as may each decode one of the largest size within the memory allowed."""
+        return max(1, min(_MOST_READERS, cores(), self._settings.memory_mb // self._settings.largest_film_mb))
 
     def screen(
         self, inputs: Iterable[InputFile], floor: float = FLOOR, *, known: Known | None = None
@@ -195,8 +195,25 @@ class Screener:
             if isinstance(item, Screening):
                 yield item
                 continue
-            answers = answers or iter(self._detect(films, floor))
+            answers = answers or iter(self._answer(films, floor))
             yield next(answers)
+
+    def _answer(self, films: Sequence[_Film], floor: float) -> list[Screening]:
+        """Screenings of the films; where the models fail on all at once, of each film alone, so that one spoils none.
+
+        What fails alone is refused: a model that stops must not take the films behind it along.
+        """
+        try:
+            return self._detect(films, floor)
+        except ModelError as exc:
+            _log.warning("the models failed on %d films: %s", len(films), exc)
+        if len(films) > 1:
+            return [self._answer([film], floor)[0] for film in films]
+        refusal = ModelFailed(
+            "The film was read, but a model could not answer for it. Send it again; if that fails too, "
+            "tell whoever looks after this server: its log says why."
+        )
+        return [self._refused(film.name, film.sha256, refusal) for film in films]
 
     def _detect(self, films: Sequence[_Film], floor: float) -> list[Screening]:
         started = time.perf_counter()
@@ -239,15 +256,20 @@ class Arrival:
 
 
 def take_in(
-    inputs: Iterable[InputFile], screener: Screener, store: Store, *, synthetic: bool = False
+    inputs: Iterable[InputFile],
+    screener: Screener,
+    store: Store,
+    *,
+    synthetic: bool = False,
+    received_at: datetime | None = None,
 ) -> Generator[Arrival, None, None]:
     """Screen inputs into the worklist: keep each film's bytes, then its screening; yields as soon as each is kept.
 
     An image that these models have screened before is recognised by its hash and not screened again; one that was
-    refused is read again, since the reader may have learnt since. StoreError ends the iteration; what was yielded is
-    kept.
+    refused is read again, since the reader may have learnt since. ``received_at`` is when a person sent them, if that
+    is not now. StoreError ends the iteration; what was yielded is kept.
     """
-    received_at = datetime.now(UTC)
+    received_at = received_at or datetime.now(UTC)
 
     def screened(sha256: str) -> Entry | None:
         entry = store.find(sha256, screener.models_key) if sha256 else None

@@ -17,6 +17,11 @@ from cxr_core.errors import SettingsError
 _PACKAGED_MODELS = Path(__file__).resolve().parent.parent / "models"
 
 
+BYTES_A_PIXEL = 12
+"""Most memory that a pixel takes while its film is decoded: 16-bit RGB with alpha (8) beside its greys (2), and what
+the decoder and the file's own bytes take. Grey films need half of it."""
+
+
 def _setting(default: Any, meaning: str, low: float | None = None, high: float | None = None) -> Any:
     return field(default=default, metadata={"meaning": meaning, "low": low, "high": high})
 
@@ -38,8 +43,8 @@ class Settings:
     max_file_mb: int = _setting(200, "largest single file, MB", 1, 4096)
     max_upload_mb: int = _setting(2048, "most bytes accepted in one upload or unpacked from one archive, MB", 1, 65536)
     max_files: int = _setting(2000, "most images in one upload or archive", 1, 1_000_000)
-    max_megapixels: int = _setting(100, "largest image, millions of pixels", 1, 2000)
-    memory_mb: int = _setting(1024, "most memory for decoded images waiting for a model, MB", 64, 1_048_576)
+    max_megapixels: int = _setting(64, "largest image, millions of pixels", 1, 2000)
+    memory_mb: int = _setting(1024, "most memory for films being decoded, MB; one at a time always is", 64, 1_048_576)
 
     def __post_init__(self) -> None:
         _one_of("CXR_RUNTIME", self.runtime, ("auto", "litert", "tensorflow"))
@@ -64,6 +69,18 @@ class Settings:
     def resolved_database_url(self) -> str:
         """The database to open: the configured one, else SQLite in the data folder."""
         return self.database_url or f"sqlite:///{(self.data_dir / 'cxr.sqlite3').as_posix()}"
+
+    @property
+    def largest_film_mb(self) -> int:
+        """Memory that decoding a film of the largest size takes, MB."""
+        return BYTES_A_PIXEL * self.max_megapixels
+
+
+def cores() -> int:
+    """CPU cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):  # honours containers and taskset; Linux only
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def variable(name: str) -> str:

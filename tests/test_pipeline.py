@@ -1,6 +1,8 @@
 """The stages joined: order, merging, batching, bounds, and what happens when an input or a model is wrong."""
 
 import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import count, islice
 
 import numpy as np
@@ -11,13 +13,13 @@ from hypothesis import strategies as st
 
 from cxr_core.card import InputSpec
 from cxr_core.detect import Detector
-from cxr_core.errors import ModelNotFound, NotAnImage, RecordError, StoreError, TooLarge
+from cxr_core.errors import ModelError, ModelNotFound, NotAnImage, RecordError, StoreError, TooLarge
 from cxr_core.pipeline import Screener, take_in
 from cxr_core.prepare import Placement
 from cxr_core.read import digest
 from cxr_core.read.sources import InputFile, from_paths
 from cxr_core.records import COVID, LABELS, models_key
-from cxr_core.settings import Settings
+from cxr_core.settings import Settings, cores
 from cxr_core.store import Store
 from tests.fakes import SPEC, BrightnessNetwork, CrowdedNetwork, card, covid, film, given, nih
 
@@ -232,9 +234,12 @@ def test_reading_threads_are_as_many_as_memory_allows(tmp_path):
     def readers(**changes) -> int:
         return Screener(Settings(data_dir=tmp_path, **changes), [covid(), nih()]).readers
 
+    assert Settings().largest_film_mb <= Settings().memory_mb, "the default ceiling holds with one reader"
     assert readers(memory_mb=64, max_megapixels=100) == 1
-    assert readers(memory_mb=250, max_megapixels=100) == 1
-    assert 1 <= readers(memory_mb=100_000, max_megapixels=1) <= 4
+    assert readers(memory_mb=100_000, max_megapixels=1) == min(4, cores())
+    twice = 2 * Settings(max_megapixels=100).largest_film_mb
+    assert readers(memory_mb=twice - 1, max_megapixels=100) == 1
+    assert readers(memory_mb=twice, max_megapixels=100) == min(2, cores())
 
 
 def test_a_programming_error_is_not_swallowed_and_earlier_results_come_first(screener):
@@ -246,6 +251,36 @@ def test_a_programming_error_is_not_swallowed_and_earlier_results_come_first(scr
     with pytest.raises(ZeroDivisionError, match="a bug"):
         next(results)
     assert not _reading_threads()
+
+
+@dataclass
+class Picky(BrightnessNetwork):
+    """Fails whenever a film as bright as ``stumbles`` is in the batch."""
+
+    stumbles: int = 240
+
+    def run(self, batch):
+        if (batch.max(axis=(1, 2, 3)) == self.stumbles).any():
+            raise ModelError("out of memory")
+        return super().run(batch)
+
+
+def test_a_film_that_a_model_fails_on_is_refused_alone(settings, store):
+    screener = Screener(settings, [covid(Picky(1)), nih()])
+    inputs = [given(f"{grey}.png", film(grey)) for grey in (100, 120, 240, 140, 160, 180)]
+    found = [arrival.entry for arrival in take_in(inputs, screener, store)]
+    assert [entry.screening.file for entry in found] == [item.name for item in inputs]
+    codes = [entry.screening.refusal.code if entry.screening.refusal else "" for entry in found]
+    assert codes == ["", "", "model_failed", "", "", ""]
+    assert store.entries() == tuple(found)
+    (again,) = take_in(inputs[2:3], Screener(settings, [covid(), nih()]), store)
+    assert again.entry.screening.status == "screened", "it is tried again when it is sent again"
+
+
+def test_the_time_of_arrival_is_that_of_the_upload_where_it_is_told(screener, store):
+    sent = datetime(2026, 1, 2, 3, tzinfo=UTC)
+    (arrival,) = take_in([given("a.png", film(200))], screener, store, received_at=sent)
+    assert arrival.entry.received_at == sent
 
 
 def test_what_is_known_is_passed_on_under_its_new_name(screener):

@@ -5,7 +5,6 @@ In: a card, its folder and the settings. Out: a loaded Runtime. The table below 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from cxr_core.detect.litert import LiteRTRuntime
 from cxr_core.detect.raw import Runtime
 from cxr_core.detect.saved_model import SavedModelRuntime, sees_gpu
 from cxr_core.errors import ModelInvalid
-from cxr_core.settings import Settings
+from cxr_core.settings import Settings, cores
 
 RUNTIMES: dict[RuntimeKey, Callable[[Path, ModelCard, int], Runtime]] = {
     "litert": LiteRTRuntime,
@@ -54,8 +53,4 @@ def open_runtime(folder: Path, card: ModelCard, key: RuntimeKey, settings: Setti
 
 def threads(settings: Settings) -> int:
     """CPU threads a network may use: the setting, else every core this process may run on."""
-    if settings.threads:
-        return settings.threads
-    if hasattr(os, "sched_getaffinity"):  # honours containers and taskset; Linux only
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return settings.threads or cores()
