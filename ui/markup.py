@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from html import escape
 
 from cxr_core.records import COVID, LABELS, Screening
+from ui.queue import reach
 from ui.theme import LABEL_STYLES, LANE_STYLES
 
 
@@ -77,8 +78,8 @@ def _score_row(label: str, score: float, threshold: float, preset: str, placed: 
         f'<span class="label">{escape(label)}</span>'
         f'<span class="verdict">{"flagged" if flagged else "not flagged"}</span>'
         f'<span class="number">{score:.2f}</span>'
-        f'<span class="track"><i class="fill{dashed}" style="width:{100 * score:.1f}%;'
-        f'background:{LABEL_STYLES[label].colour}"></i><i class="tick" style="left:{100 * threshold:.1f}%"></i></span>'
+        f'<span class="track"><i class="fill{dashed}" style="width:{100 * reach(score, threshold):.1f}%;'
+        f'background:{LABEL_STYLES[label].colour}"></i><i class="tick"></i></span>'
         f'<span class="sentence">{score_sentence(score, threshold, preset)}{unplaced}</span></div>'
     )
 

@@ -150,8 +150,8 @@ def reach(score: float, threshold: float) -> float:
         return 1.0
     if threshold >= 1 or score <= 0:
         return 0.0
-    odds = score / (1 - score) * (1 - threshold) / threshold
-    return odds / (1 + odds)
+    above, below = score * (1 - threshold), threshold * (1 - score)
+    return above / (above + below)
 
 
 def scores(screening: Screening) -> list[float] | None:

@@ -12,7 +12,7 @@ import streamlit as st
 
 from cxr_core.errors import CxrError
 from cxr_core.records import Decision, Screening
-from cxr_core.store import Store
+from cxr_core.store import Entry, Store
 from ui import films, markup, state
 from ui.frame import told, wrong
 from ui.queue import Queued, tags, waited
@@ -116,27 +116,28 @@ def decision(item: Queued, store: Store) -> None:
         for word, label, shortcut in buttons:
             kind = "primary" if said == word else "secondary"
             facts = {"key": f"{word}-{key}", "type": kind, "shortcut": shortcut}
-            st.button(label, on_click=_decide, args=(store, key, word), **facts)
+            st.button(label, on_click=_decide, args=(store, item.entry, word), **facts)
         if said != "none":
-            st.button("Undo", key=f"none-{key}", on_click=_decide, args=(store, key, "none"), type="tertiary")
+            st.button("Undo", key=f"none-{key}", on_click=_decide, args=(store, item.entry, "none"), type="tertiary")
         st.html(markup.quiet(f"{words[said]}{when}"), width="stretch")
     st.text_input(
         "Comment",
         value=review.comment if review else "",
-        key=_comment_key(key),
-        on_change=_decide,
-        args=(store, key, said),
+        key=f"comment-{key}",
+        on_change=_comment,
+        args=(store, item.entry, f"comment-{key}"),
         placeholder="Comment, kept when you leave the field",
         label_visibility="collapsed",
     )
 
 
-def _comment_key(key: str) -> str:
-    return f"comment-{key}"
-
-
-def _decide(store: Store, key: str, word: str) -> None:
-    comment = st.session_state.get(_comment_key(key), "")
+def _decide(store: Store, entry: Entry, word: str) -> None:
     with told():
-        store.set_review(key, cast("Decision", word), comment)
+        store.set_decision(entry.key, cast("Decision", word), of=entry.screening)
+        state.changed()
+
+
+def _comment(store: Store, entry: Entry, field: str) -> None:
+    with told():
+        store.set_comment(entry.key, st.session_state[field], of=entry.screening)
         state.changed()

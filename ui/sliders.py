@@ -48,7 +48,7 @@ def _rail(site: Site) -> dict[str, st.delta_generator.DeltaGenerator]:
                 0.0,
                 1.0,
                 step=STEP,
-                format="%.2f",
+                format="%.3f",
                 key=_key(label),
                 on_change=_slider_moved,
                 args=(site, label),

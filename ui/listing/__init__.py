@@ -13,6 +13,7 @@ from typing import Any
 import streamlit as st
 
 from cxr_core.records import LABELS
+from ui.queue import reach
 from ui.theme import label_facts, lane_facts
 
 _HERE = Path(__file__).resolve().parent
@@ -41,7 +42,7 @@ def listing(rows: Sequence[Mapping[str, Any]], style: Style, *, key: str) -> str
         key=key,
         data={
             "mode": style.mode,
-            "rows": list(rows),
+            "rows": [_with_reach(row, style.thresholds) for row in rows],
             "labels": label_facts(),
             "lanes": lane_facts(),
             "thresholds": [style.thresholds[label] for label in LABELS],
@@ -52,3 +53,13 @@ def listing(rows: Sequence[Mapping[str, Any]], style: Style, *, key: str) -> str
     )
     opened = result.open
     return str(opened) if opened else None
+
+
+def _with_reach(row: Mapping[str, Any], thresholds: Mapping[str, float]) -> dict[str, Any]:
+    scores = row["scores"]
+    bars = (
+        [round(reach(score, thresholds[label]), 3) for label, score in zip(LABELS, scores, strict=True)]
+        if scores
+        else None
+    )
+    return {**row, "reach": bars}

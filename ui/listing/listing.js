@@ -19,6 +19,7 @@ const shape = (inside) => {
 
 // Two decimals, but never so few that a score seems to lie on the other side of its threshold.
 const said = (score, threshold) => {
+  if (score < 0.005 && threshold > 0.005) return "<.01";
   let places = 2;
   while (places < 4 && score !== threshold && score.toFixed(places) === threshold.toFixed(places)) places += 1;
   return score.toFixed(places).replace(/^0/, "");
@@ -33,17 +34,16 @@ const swatch = (label) => {
   return mark;
 };
 
-function scoreCell(label, score, threshold) {
+function scoreCell(label, score, threshold, reach) {
   const above = score >= threshold;
   const cell = make("div", above ? "score above" : "score");
-  cell.title = `${label.name}: model score ${score.toFixed(3)}, ${above ? "flagged" : "not flagged"} at your threshold ${threshold.toFixed(3)}`;
+  cell.title = `${label.name}: model score ${score.toFixed(3)}, ${above ? "flagged" : "not flagged"} at your threshold ${threshold.toFixed(3)}. The bar reaches the tick at the threshold.`;
   cell.append(said(score, threshold));
   const bar = make("div", "bar");
   const fill = make("div", `fill ${dashes(label)}`);
-  fill.style.width = `${100 * score}%`;
+  fill.style.width = `${100 * reach}%`;
   fill.style.background = label.colour;
   const tick = make("div", "tick");
-  tick.style.left = `${100 * threshold}%`;
   bar.append(fill, tick);
   cell.append(bar);
   return cell;
@@ -57,7 +57,7 @@ function bars(row, data) {
     holder.append(note);
     return holder;
   }
-  data.labels.forEach((label, i) => holder.append(scoreCell(label, row.scores[i], data.thresholds[i])));
+  data.labels.forEach((label, i) => holder.append(scoreCell(label, row.scores[i], data.thresholds[i], row.reach[i])));
   return holder;
 }
 
