@@ -6,6 +6,7 @@ In: uploads. Out: the number of the run, in the session. The run's own thread do
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
 import streamlit as st
 
@@ -14,16 +15,26 @@ from cxr_core.pipeline import Arrival
 from cxr_core.read.sources import InputFile
 from ui import films
 from ui.jobs import Board, Task
+from ui.spool import Spool
 from ui.state import JOB, Site
-from ui.uploads import Upload, check_total, inputs_of, spool
+from ui.uploads import Upload, check_total, fill, forget
 
 
 def begin(uploads: Sequence[Upload], board: Board, site: Site) -> None:
-    """Spool the uploads and start their run; TooLarge if they are more than the site accepts at once."""
-    check_total(uploads, site.settings)
-    folder = board.spool_folder()
-    spooled = spool(uploads, folder)
-    _start(Task(lambda: inputs_of(spooled, site.settings), folder=folder, each=_thumbnails(site)), board, site)
+    """Spool the uploads and start their run; TooLarge if they are more than the site accepts at once.
+
+    However it ends, nothing of them stays in memory, and on disk only what a run has taken over.
+    """
+    try:
+        check_total(uploads, site.settings)
+        with ExitStack() as stack:
+            spool = Spool.new(site.settings.data_dir)
+            stack.callback(spool.discard)
+            fill(uploads, spool)
+            _start(Task.of(spool, site.settings, each=_thumbnails(site)), board, site)
+            stack.pop_all()
+    finally:
+        forget(uploads)
 
 
 def begin_samples(board: Board, site: Site) -> None:

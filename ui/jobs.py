@@ -1,7 +1,8 @@
 """Screening in the background: a run goes on while its person looks at other pages, and can be stopped.
 
 In: uploads spooled to disk, or the generated samples. Out: a Job whose figures a page may read at any time. Results are
-kept in the store one by one, so that stopping, a closed browser or a crash loses nothing that was shown.
+kept in the store one by one, and an upload stays on disk until all of it stands there, so that stopping, a closed
+browser or a crash loses nothing.
 This module knows no page and nothing of Streamlit.
 """
 
@@ -9,19 +10,18 @@ from __future__ import annotations
 
 import itertools
 import logging
-import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from traceback import extract_tb
 
-from cxr_core.errors import CxrError, StoreError
+from cxr_core.errors import CxrError, TooMany
 from cxr_core.pipeline import Arrival, Screener, take_in
-from cxr_core.read.sources import InputFile
+from cxr_core.read.sources import InputFile, refused, too_many
 from cxr_core.settings import Settings
 from cxr_core.store import Store
+from ui.spool import Spool, left_over
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +31,14 @@ AT_ONCE = 2
 KEPT = 50
 """Finished runs that are remembered."""
 
-_STALE_SECONDS = 24 * 3600
+MOST_STARTS = 3
+"""A film that ends the whole process must not do so at every start for ever."""
+
+_REST = "What is not screened yet is kept, and its screening begins again when the server is started anew."
+_GIVEN_UP = (
+    "An upload of {files} files was begun {starts} times and never came to its end. Its files are kept in the data "
+    "folder, under incoming; send them again in smaller groups to find the one that stops the run."
+)
 
 
 @dataclass(eq=False)
@@ -41,17 +48,25 @@ class Job:
     number: int
     total: int = 0
     arrivals: list[Arrival] = field(default_factory=list)
-    left_out: int = 0
     state: str = "waiting"
     error: str = ""
     started: float = 0.0
     ended: float = 0.0
     stopping: threading.Event = field(default_factory=threading.Event)
+    thread: threading.Thread | None = None
 
     @property
     def running(self) -> bool:
         """Whether more may come."""
         return self.state in ("waiting", "running")
+
+    @property
+    def left_out(self) -> int:
+        """Files refused because they came after the most that are taken at once."""
+        return sum(
+            a.entry.screening.refusal is not None and a.entry.screening.refusal.code == TooMany.code
+            for a in tuple(self.arrivals)
+        )
 
     @property
     def seconds_left(self) -> float | None:
@@ -68,12 +83,18 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What to screen: ``inputs`` is asked in the run's own thread; ``folder`` is deleted at its end."""
+    """What to screen: ``inputs`` is asked in the run's own thread; ``spool`` is deleted once all is in the store."""
 
     inputs: Callable[[], Iterable[InputFile]]
     synthetic: bool = False
-    folder: Path | None = None
+    spool: Spool | None = None
     each: Callable[[Arrival], None] = lambda _arrival: None
+
+    @classmethod
+    def of(cls, spool: Spool, settings: Settings, each: Callable[[Arrival], None] = lambda _arrival: None) -> Task:
+        """The task of screening an upload; from here on it outlives a crash. StoreError if the disk is full."""
+        spool.begin()
+        return cls(lambda: spool.inputs(settings), spool=spool, each=each)
 
 
 class Board:
@@ -85,7 +106,6 @@ class Board:
         self._jobs: dict[int, Job] = {}
         self._lock = threading.Lock()
         self._places = threading.BoundedSemaphore(AT_ONCE)
-        _forget_stale(settings.data_dir / "incoming")
 
     def job(self, number: int | None) -> Job | None:
         """A run by its number."""
@@ -96,52 +116,75 @@ class Board:
         with self._lock:
             return next((job for job in reversed(self._jobs.values()) if job.running), None)
 
-    def spool_folder(self) -> Path:
-        """A new private folder for the files of one run; the run deletes it."""
-        try:
-            parent = self._settings.data_dir / "incoming"
-            parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            return Path(tempfile.mkdtemp(dir=parent))
-        except OSError as exc:
-            raise StoreError(f"the upload could not be kept ({exc.strerror}); free space in the data folder") from exc
+    def resume(self, screener: Screener, store: Store) -> None:
+        """Begin again the runs of this data folder that a crash or an error ended; asked once, when the app starts."""
+        for spool in left_over(self._settings.data_dir):
+            if spool.starts < MOST_STARTS:
+                self.start(Task.of(spool, self._settings), screener, store)
+                continue
+            spool.release()
+            job = self._new_job()
+            job.state, job.error = "failed", _GIVEN_UP.format(files=len(spool.names), starts=spool.starts)
+            _log.error("upload %s was begun %d times and never ended; left as it is", spool.folder.name, spool.starts)
 
     def start(self, task: Task, screener: Screener, store: Store) -> Job:
         """Begin a run in a thread of its own."""
+        job = self._new_job()
+
+        def run() -> None:
+            with self._places:
+                self._run(job, task, screener, store)
+
+        job.thread = threading.Thread(target=run, name=f"screening-{job.number}", daemon=True)
+        job.thread.start()
+        return job
+
+    def _new_job(self) -> Job:
         with self._lock:
             job = Job(next(self._numbers))
             self._jobs[job.number] = job
             finished = [number for number, old in self._jobs.items() if not old.running]
             for number in finished[:-KEPT]:
                 del self._jobs[number]
-
-        def run() -> None:
-            with self._places:
-                try:
-                    self._run(job, task, screener, store)
-                finally:
-                    if task.folder:
-                        shutil.rmtree(task.folder, ignore_errors=True)
-
-        threading.Thread(target=run, name=f"screening-{job.number}", daemon=True).start()
         return job
 
     def _run(self, job: Job, task: Task, screener: Screener, store: Store) -> None:
         job.started, job.state = time.monotonic(), "running"
         ending = "failed"
         try:
-            listed = iter(task.inputs())
-            found = list(itertools.islice(listed, self._settings.max_files))
-            job.left_out = sum(1 for _ in listed)
-            job.total = len(found)
-            for arrival in take_in(_until(job.stopping, found), screener, store, synthetic=task.synthetic):
-                job.arrivals.append(arrival)
-                task.each(arrival)
-            ending = "stopped" if len(job.arrivals) < job.total else "done"
+            ending = self._screen(job, task, screener, store)
         except CxrError as exc:
-            _log.exception("run %d ended early", job.number)
-            job.error = str(exc)
+            _log.error("run %d ended early: %s\n%s", job.number, exc, _where(exc))
+            job.error = f"{exc}. {_REST if task.spool else ''}".strip()
+        except Exception as exc:  # noqa: BLE001 - the last place where a run's error can be said to its person
+            _log.error("run %d ended by %s\n%s", job.number, type(exc).__name__, _where(exc))
+            job.error = f"An error that nobody foresaw ended the run. {_REST if task.spool else ''}".strip()
         finally:
+            if task.spool:
+                (task.spool.release if ending == "failed" else task.spool.discard)()
             job.ended, job.state = time.monotonic(), ending
+
+    def _screen(self, job: Job, task: Task, screener: Screener, store: Store) -> str:
+        """Everything into the store; gives how it ended."""
+        found = list(_within(task.inputs(), self._settings))
+        job.total = len(found)
+        received_at = task.spool.received_at if task.spool else None
+        inputs = _until(job.stopping, found)
+        for arrival in take_in(inputs, screener, store, synthetic=task.synthetic, received_at=received_at):
+            job.arrivals.append(arrival)
+            task.each(arrival)
+        return "stopped" if len(job.arrivals) < job.total else "done"
+
+
+def _within(inputs: Iterable[InputFile], settings: Settings) -> Iterator[InputFile]:
+    """All inputs; those after the most that are taken at once are refused, so that each is told and none is lost."""
+    for number, item in enumerate(inputs):
+        yield item if number < settings.max_files else refused(item.name, too_many(settings))
+
+
+def _where(exc: BaseException) -> str:
+    """The way to an error through the code, without its words: those of a foreign one may quote a patient's name."""
+    return "".join(f"  {frame.filename}:{frame.lineno} {frame.name}\n" for frame in extract_tb(exc.__traceback__))
 
 
 def _until(stopping: threading.Event, inputs: Sequence[InputFile]) -> Iterator[InputFile]:
@@ -149,10 +192,3 @@ def _until(stopping: threading.Event, inputs: Sequence[InputFile]) -> Iterator[I
         if stopping.is_set():
             return
         yield item
-
-
-def _forget_stale(parent: Path) -> None:
-    """Spooled files of a run that a crash or a power cut ended; those of another living process are young."""
-    for folder in parent.glob("*"):
-        if time.time() - folder.stat().st_mtime > _STALE_SECONDS:
-            shutil.rmtree(folder, ignore_errors=True)

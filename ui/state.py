@@ -49,8 +49,10 @@ def screener() -> Screener:
 
 @st.cache_resource(show_spinner=False)
 def board() -> Board:
-    """The screening runs of this process."""
-    return Board(settings())
+    """The screening runs of this process; what an earlier process left unfinished begins again."""
+    made = Board(settings())
+    made.resume(screener(), store())
+    return made
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,18 @@
-"""Uploaded files -> disk -> input files, so that 500 films do not stay in the server's memory.
+"""Uploaded files -> disk, so that 500 films do not stay in the server's memory.
 
-In: what st.file_uploader gives. Out: input files under the names that the person's own folder had.
+In: what st.file_uploader gives. Out: a filled Spool.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Protocol
 
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from cxr_core.errors import StoreError, TooLarge
-from cxr_core.read.sources import InputFile, from_paths
+from cxr_core.errors import TooLarge
 from cxr_core.settings import Settings
+from ui.spool import Spool
 
 
 class Upload(Protocol):
@@ -39,25 +37,15 @@ def check_total(files: Sequence[Upload], settings: Settings) -> None:
         )
 
 
-def spool(files: Sequence[Upload], folder: Path) -> list[tuple[str, Path]]:
-    """Write each upload to ``folder`` and let its memory go; (name shown, path) each. Names never become paths."""
+def fill(files: Sequence[Upload], spool: Spool) -> None:
+    """Write each upload to disk and let its memory go; StoreError if one cannot be written."""
+    for item in files:
+        spool.add(item.name, item.getbuffer())
+        forget([item])
+
+
+def forget(files: Sequence[Upload]) -> None:
+    """Let go of the memory that Streamlit holds of uploads; those that are gone already are no error."""
     context = get_script_run_ctx()
-    spooled = []
-    for number, item in enumerate(files):
-        path = folder / f"{number:06d}"
-        try:
-            path.write_bytes(item.getbuffer())
-        except OSError as exc:
-            raise StoreError(f"the upload could not be kept ({exc.strerror}); free space in the data folder") from exc
-        if context:
-            context.uploaded_file_mgr.remove_file(session_id=context.session_id, file_id=item.file_id)
-        spooled.append((item.name, path))
-    return spooled
-
-
-def inputs_of(spooled: Sequence[tuple[str, Path]], settings: Settings) -> Iterator[InputFile]:
-    """The spooled files, archives expanded, named as they were sent."""
-    for name, path in spooled:
-        prefix = path.as_posix()
-        for item in from_paths([path], settings):
-            yield replace(item, name=name + item.name.removeprefix(prefix))
+    for item in files if context else ():
+        context.uploaded_file_mgr.remove_file(session_id=context.session_id, file_id=item.file_id)

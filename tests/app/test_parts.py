@@ -1,8 +1,5 @@
-"""The parts that need no page: words for waiting, what a threshold means, which boxes are drawn, names of uploads."""
+"""The parts that need no page: words for waiting, what a threshold means, which boxes are drawn."""
 
-import io
-import zipfile
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,11 +8,9 @@ from hypothesis import strategies as st
 
 from cxr_core.card import LabelCard
 from cxr_core.records import Box, Finding, Interval, OperatingPoint
-from cxr_core.settings import Settings
 from ui import markup
-from ui.queue import waited
+from ui.queue import reach, waited
 from ui.thresholds import meaning
-from ui.uploads import inputs_of, spool
 from ui.viewer import drawn_findings
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -76,6 +71,22 @@ def test_a_score_s_sentence_never_contradicts_itself(score, threshold):
         assert score == threshold
 
 
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
+def test_a_bar_passes_its_tick_when_the_score_passes_the_threshold_and_grows_with_it(score, higher, threshold):
+    score, higher = sorted((score, higher))
+    assert 0 <= reach(score, threshold) <= reach(higher, threshold) <= 1
+    if score > threshold:
+        assert reach(score, threshold) >= 0.5
+    if score < threshold:
+        assert reach(score, threshold) <= 0.5
+
+
+def test_a_bar_shows_a_small_step_over_a_small_threshold():
+    assert reach(0.087, 0.087) == pytest.approx(0.5)
+    assert reach(0.12, 0.087) > 0.55
+    assert reach(0.06, 0.087) < 0.45
+
+
 def test_text_from_a_file_name_never_becomes_markup():
     assert "<script>" not in markup.study("<script>alert(1)</script>.png", ["<b>"], "")
     assert "<img" not in markup.reasons(["<img src=x>"])
@@ -95,38 +106,3 @@ def test_the_best_box_of_each_label_is_drawn_and_more_of_a_flagged_one():
         ("Mass", 0.9, True), ("Nodule", 0.6, False), ("Mass", 0.5, True),
     ]  # fmt: skip
     assert drawn[0]["box"] == [1, 0, 11, 10]
-
-
-@dataclass
-class Sent:
-    """An upload."""
-
-    name: str
-    data: bytes
-    file_id: str = "1"
-
-    @property
-    def size(self) -> int:
-        return len(self.data)
-
-    def getbuffer(self) -> memoryview:
-        return memoryview(self.data)
-
-
-def test_uploads_keep_the_names_of_the_person_s_folder_and_never_become_paths(tmp_path):
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        archive.writestr("a/b.dcm", b"film")
-    sent = [Sent("ward/7/one.dcm", b"one"), Sent("../../etc/passwd", b"two"), Sent("many.zip", stream.getvalue())]
-    folder = tmp_path / "incoming"
-    folder.mkdir()
-    found = list(inputs_of(spool(sent, folder), Settings(data_dir=tmp_path)))
-    assert [item.name for item in found] == ["ward/7/one.dcm", "../../etc/passwd", "many.zip/a/b.dcm"]
-    assert [item.load() for item in found] == [b"one", b"two", b"film"]
-    assert sorted(path.name for path in folder.iterdir()) == ["000000", "000001", "000002"]
-
-
-def test_two_uploads_of_one_name_stay_two(tmp_path):
-    sent = [Sent("same.png", b"one"), replace(Sent("same.png", b"two"), file_id="2")]
-    found = list(inputs_of(spool(sent, tmp_path), Settings(data_dir=tmp_path)))
-    assert [item.load() for item in found] == [b"one", b"two"]

@@ -106,7 +106,7 @@ def test_more_films_than_the_limit_are_left_out_and_counted(monkeypatch, models)
     monkeypatch.setenv("CXR_MAX_FILES", "3")
     app = send(open_page("pages/1_Screen.py"), *((f"{n}.png", fakes.film(100 + n)) for n in range(5)))
     assert "2 more files were left out" in words(app)
-    assert len(state.store().entries()) == 3
+    assert [entry.screening.status for entry in state.store().entries()] == ["screened"] * 3 + ["refused"] * 2
 
 
 def test_sample_studies_are_labelled_synthetic(page):
