@@ -120,7 +120,7 @@ def card_for(recipe: Recipe, folder: Path, run: Path) -> ModelCard:
     if (folder / CARD_FILE).is_file():
         card = load_card(folder)
         if card.version == version:
-            return card
+            return _refreshed(card, recipe)
     return ModelCard(
         name=recipe.name,
         version=version,
@@ -136,6 +136,13 @@ def card_for(recipe: Recipe, folder: Path, run: Path) -> ModelCard:
         limits=recipe.limits,
         data=dict(recipe.data),
     )
+
+
+def _refreshed(card: ModelCard, recipe: Recipe) -> ModelCard:
+    """The same figures under what the recipe says today of urgency and limits."""
+    facts = zip(card.labels, recipe.labels, strict=True)
+    labels = tuple(replace(old, name=new.name, finding=new.finding, urgency=new.urgency) for old, new in facts)
+    return replace(card, labels=labels, title=recipe.title, task=recipe.task, limits=recipe.limits)
 
 
 def version_of(run: Path) -> str:

@@ -87,6 +87,14 @@ def test_exporting_again_keeps_the_figures(made):
     assert set(after.files) == {"litert", "saved_model"}
 
 
+def test_a_recipe_that_changed_its_mind_on_urgency_changes_the_card(made):
+    recipe, run, models = made
+    urgent = replace(recipe, labels=(recipe.labels[0], replace(recipe.labels[1], urgency="urgent")))
+    card = export.card_for(urgent, models / "covid_ssd", run)
+    assert card.labels[1].urgency == "urgent"
+    assert card.metrics == load_card(models / "covid_ssd").metrics
+
+
 def test_other_weights_drop_the_figures(made, tmp_path):
     recipe, run, models = made
     other = tmp_path / "other"

@@ -77,6 +77,13 @@ def test_expected_overlap_is_the_weighted_mean_of_pairwise_overlaps():
             assert found[0, one, kind] == pytest.approx(total, abs=1e-4)
 
 
+def test_the_best_box_of_a_likely_film_outranks_the_second_best_of_a_sure_one():
+    image, overlap = np.array([[0.9], [0.5]], "f4"), np.array([[[0.6], [0.4]], [[0.6], [0.1]]], "f4")
+    found = np.asarray(network.box_score(image, overlap))[..., 0]
+    assert found[0, 0] == pytest.approx(np.sqrt(0.9) * 0.6, rel=1e-4)
+    assert found[0, 0] > found[1, 0] > found[0, 1] > found[1, 1]
+
+
 def test_a_map_sure_of_one_cell_gives_that_cells_box_the_film_score():
     boxes = np.array([[0.1, 0.1, 0.3, 0.3], [0.6, 0.6, 0.9, 0.9]], "f4")[None, :, None]
     found = np.asarray(network.expected_overlap(boxes, np.array([[[1.0], [0.0]]], "f4")))

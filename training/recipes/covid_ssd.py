@@ -24,7 +24,7 @@ _LIMITS = (
     "Calibrated on SIIM's Typical and Negative films, 6 in 10 of them positive: on a ward the score is too high as a "
     "probability. Calibration and operating points come from the fold the figures come from; the calibration error is "
     "cross-fitted inside it.",
-    "Held back by films of 256 px, one CPU core and under an hour; more data with tested patients of one hospital, "
+    "Held back by films of 256 px, one CPU core and little more than an hour; more tested patients of one hospital, "
     "sick and well, would help most.",
 )
 
