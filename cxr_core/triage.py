@@ -5,9 +5,9 @@ model, no database, no clock, so a slider re-flags thousands of studies at once.
 
 A label's *standing* puts scores of labels with different thresholds on one scale: 0.5 at the threshold, 0 at score 0,
 1 at score 1, a straight line on either side. A study's *lane* is the most urgent of: the lane of each flagged label;
-"check" for a doubtful reading or a refused image; "routine". Within its lane it is placed by the highest standing
-among the labels at least as urgent as the lane. So a study whose score rises never moves to a lesser lane, nor down in
-its own, and nothing but the site's own thresholds takes a flag away.
+"check" for a doubtful reading, a refused image, or scores of models no longer in use; "routine". Within its lane it is
+placed by the highest standing among the labels at least as urgent as the lane. So a study whose score rises never moves
+to a lesser lane, nor down in its own, and nothing but the site's own thresholds takes a flag away.
 """
 
 from __future__ import annotations
@@ -15,13 +15,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from cxr_core.errors import RecordError
-from cxr_core.records import URGENCIES, Assessment, Ranked, Screening, Urgency
+from cxr_core.records import URGENCIES, Assessment, Ranked, Screening, Urgency, models_key
 
 _SPAN = 0.99  # of a lane's quarter of [0, 1]; the rest keeps a gap, so that no two lanes share a priority
 
+_OUTDATED = "Screened by another model version than the one in use. Send the film again to have it screened anew."
 
-def assess(screening: Screening, thresholds: Mapping[str, float], urgencies: Mapping[str, Urgency]) -> Assessment:
-    """Flags, lane, priority and reasons of one screening; RecordError if a scored label has no threshold or urgency."""
+
+def assess(
+    screening: Screening, thresholds: Mapping[str, float], urgencies: Mapping[str, Urgency], *, outdated: bool = False
+) -> Assessment:
+    """Flags, lane, priority and reasons of one screening; RecordError if a scored label has no threshold or urgency.
+
+    ``outdated``: other models than the running ones made it, so today's thresholds were not measured on its scores.
+    """
     _check(screening, thresholds, urgencies)
     standings = {label: _standing(score, thresholds[label]) for label, score in screening.scores.items()}
     flagged = tuple(
@@ -30,20 +37,31 @@ def assess(screening: Screening, thresholds: Mapping[str, float], urgencies: Map
             key=lambda label: (URGENCIES.index(urgencies[label]), -standings[label]),
         )
     )
-    lane = _lane(screening, [urgencies[label] for label in flagged])
+    outdated = outdated and screening.status == "screened"
+    lane = _lane(screening, [urgencies[label] for label in flagged], outdated=outdated)
     return Assessment(
         flagged=flagged,
         urgency=lane,
         priority=_priority(lane, standings, urgencies),
-        reasons=_reasons(screening, flagged, standings, thresholds),
+        reasons=_reasons(screening, flagged, standings, thresholds) + ((_OUTDATED,) if outdated else ()),
     )
 
 
 def rank(
-    screenings: Iterable[Screening], thresholds: Mapping[str, float], urgencies: Mapping[str, Urgency]
+    screenings: Iterable[Screening],
+    thresholds: Mapping[str, float],
+    urgencies: Mapping[str, Urgency],
+    *,
+    running: str | None = None,
 ) -> tuple[Ranked, ...]:
-    """The queue, rank 1 first: by lane, then priority; equals keep the given order: longest waiting first."""
-    assessed = [(screening, assess(screening, thresholds, urgencies)) for screening in screenings]
+    """The queue, rank 1 first: by lane, then priority; equals keep the given order: longest waiting first.
+
+    ``running`` is the ``models_key`` of the models in use; a screening by others is outdated. None: no one asks.
+    """
+    assessed = [
+        (item, assess(item, thresholds, urgencies, outdated=running is not None and models_key(item.models) != running))
+        for item in screenings
+    ]
     assessed.sort(key=lambda pair: (URGENCIES.index(pair[1].urgency), -pair[1].priority))
     return tuple(Ranked(screening, assessment, place) for place, (screening, assessment) in enumerate(assessed, 1))
 
@@ -63,9 +81,9 @@ def _standing(score: float, threshold: float) -> float:
     return 0.5 + 0.5 * ((score - threshold) / (1.0 - threshold)) if threshold < 1.0 else 1.0
 
 
-def _lane(screening: Screening, flagged: list[Urgency]) -> Urgency:
+def _lane(screening: Screening, flagged: list[Urgency], *, outdated: bool) -> Urgency:
     lanes: list[Urgency] = ["routine", *flagged]
-    if screening.status == "refused" or screening.warnings:
+    if screening.status == "refused" or screening.warnings or outdated:
         lanes.append("check")
     return min(lanes, key=URGENCIES.index)
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cxr_core.errors import RecordError
-from cxr_core.records import COVID, LABELS, URGENCIES, ImageFacts, Notice, Screening
+from cxr_core.records import COVID, LABELS, URGENCIES, ImageFacts, ModelRef, Notice, Screening, models_key
 from cxr_core.triage import assess, rank
 from tests.strategies import SCORES, UNIT, screenings
 
@@ -167,3 +167,16 @@ def test_thresholds_that_make_no_sense_are_an_error(thresholds):
 def test_a_label_without_an_urgency_is_an_error():
     with pytest.raises(RecordError, match="Nodule"):
         assess(_screened(), HALF, {label: "soon" for label in LABELS if label != "Nodule"})
+
+
+def test_what_other_models_screened_is_looked_at_and_said():
+    now, before = ModelRef("covid_ssd", "2", "b" * 64), ModelRef("covid_ssd", "1", "a" * 64)
+    quiet, flagged = replace(_screened(), models=(before,)), replace(_screened(COVID=0.9), models=(before,))
+    current = replace(_screened(), models=(now,))
+    queue = rank([current, quiet, flagged, REFUSED], HALF, URGENT_COVID, running=models_key([now]))
+    assert [item.assessment.urgency for item in queue] == ["urgent", "check", "check", "routine"]
+    assert queue[-1].screening is current
+    for item in queue:
+        told = any("another model version" in reason for reason in item.assessment.reasons)
+        assert told == (item.screening in (quiet, flagged))
+    assert rank([quiet], HALF, URGENT_COVID)[0].assessment.urgency == "routine", "not asked, not said"

@@ -27,7 +27,7 @@ _PREAMBLE = 128
 _PIXEL_DATA = (b"\xe0\x7f\x10\x00", b"\x7f\xe0\x00\x10")
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 _TAGS = (
-    "SOPClassUID", "Modality", "ViewPosition", "PresentationIntentType",
+    "SOPClassUID", "Modality", "BodyPartExamined", "ViewPosition", "PresentationIntentType",
     "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames", "Rows", "Columns",
     "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelPaddingValue", "PixelPaddingRangeLimit",
     "PresentationLUTShape", "RescaleSlope", "RescaleIntercept", "ModalityLUTSequence",
@@ -54,6 +54,17 @@ _OTHER_MODALITIES = frozenset((
     "AR", "AU", "BI", "BMD", "CT", "DG", "DOC", "ECG", "EPS", "ES", "GM", "HD", "IO", "IVOCT", "IVUS", "KER", "KO",
     "LEN", "LS", "MG", "MR", "NM", "OCT", "OP", "OPM", "OPT", "PR", "PT", "PX", "REG", "RTDOSE", "RTIMAGE", "RTPLAN",
     "RTSTRUCT", "SEG", "SM", "SMR", "SR", "TG", "US", "VA", "XA", "XC",
+))  # fmt: skip
+
+
+# PS3.16 annex L: terms of Body Part Examined (0018,0015) that certainly leave the lungs out. Ribs, sternum and heart
+# are taken with a chest film's technique, and free text or an absent term says nothing.
+_OTHER_PARTS = frozenset((
+    "ABDOMEN", "ANKLE", "ARM", "BLADDER", "BREAST", "CALCANEUS", "CLAVICLE", "COCCYX", "CSPINE", "ELBOW", "EXTREMITY",
+    "FEMUR", "FIBULA", "FINGER", "FOOT", "FOREARM", "HAND", "HEAD", "HEEL", "HIP", "HUMERUS", "JAW", "KIDNEY", "KNEE",
+    "LEG", "LSPINE", "MANDIBLE", "MAXILLA", "NECK", "NOSE", "ORBIT", "PATELLA", "PELVIS", "RADIUS", "SCAPULA",
+    "SHOULDER", "SINUS", "SKULL", "SPINE", "SSPINE", "TEETH", "THIGH", "THUMB", "TIBIA", "TOE", "TSPINE", "ULNA",
+    "WRIST", "ZYGOMA",
 ))  # fmt: skip
 
 
@@ -178,6 +189,16 @@ def check_kind(dataset: Dataset) -> None:
         raise NotARadiograph(f"The DICOM file is of modality {modality}, not an X-ray film. Send CR or DX images.")
     if uid and uid not in _FILM_CLASSES and uid.name != uid:
         raise NotARadiograph(f"The DICOM object is a {uid.name}, not an X-ray film. Send CR or DX images.")
+
+
+def check_body_part(dataset: Dataset) -> None:
+    """NotARadiograph for a film of which the file itself says that it shows another part of the body."""
+    part = word(dataset, "BodyPartExamined")
+    if part in _OTHER_PARTS:
+        raise NotARadiograph(
+            f"The DICOM file says that it shows another part of the body ({part}), not the chest. "
+            "Send chest films; if the entry is wrong, mend it at its source."
+        )
 
 
 def layout_of(dataset: Dataset, settings: Settings) -> Layout:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import uid
 
-from cxr_core.errors import UnsupportedEncoding
+from cxr_core.errors import NotARadiograph, UnsupportedEncoding
 from cxr_core.phantom import as_dicom, phantom
 from cxr_core.read import digest, read
 from cxr_core.settings import Settings
@@ -175,7 +175,7 @@ def test_colour_that_is_grey_is_read_as_grey(photometric, syntax):
 
 @pytest.mark.parametrize(
     ("position", "view", "warned"),
-    [("PA", "PA", []), ("AP", "AP", []), ("", None, []), ("LL", None, ["lateral_view"]), ("RLO", None, [])],
+    [("PA", "PA", []), ("AP", "AP", []), ("", None, []), ("LL", None, ["lateral_view"])],
 )
 def test_the_view_is_known_or_unknown_and_a_lateral_warns(position, view, warned):
     radiograph = read(dicom(film(), ViewPosition=position), "film", SETTINGS)
@@ -279,3 +279,28 @@ def _bytes(made, syntax):
     out = io.BytesIO()
     pydicom.dcmwrite(out, made)
     return out.getvalue()
+
+
+@pytest.mark.parametrize("part", ["HAND", "SKULL", "ABDOMEN", "Knee "])
+def test_a_film_of_another_part_of_the_body_is_refused_and_the_part_is_named(part):
+    with pytest.raises(NotARadiograph, match=part.strip().upper()):
+        read(dicom(film(), BodyPartExamined=part), "film", SETTINGS)
+
+
+@pytest.mark.parametrize("part", ["CHEST", "THORAX", "LUNG", "RIB", "", None, "DOE^JANE"])
+def test_a_film_of_the_chest_or_of_nothing_said_is_read(part):
+    assert outcome(dicom(film(), BodyPartExamined=part)) == "read"
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"PresentationIntentType": "FOR PROCESSING"}, ["for_processing"]),
+        ({"SOPClassUID": uid.DigitalXRayImageStorageForProcessing}, ["for_processing"]),
+        *(({"ViewPosition": view}, ["oblique_view"]) for view in ("RAO", "LAO", "RLO", "LLO")),
+        *(({"ViewPosition": view}, ["lateral_view"]) for view in ("RL", "LL", "LATERAL")),
+        ({"ViewPosition": "PA"}, []),
+    ],
+)
+def test_a_raw_image_and_another_view_are_read_with_a_warning(facts, expected):
+    assert codes(read(dicom(film(), **facts), "film", SETTINGS)) == expected
