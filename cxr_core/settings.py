@@ -17,9 +17,9 @@ from cxr_core.errors import SettingsError
 _PACKAGED_MODELS = Path(__file__).resolve().parent.parent / "models"
 
 
-BYTES_A_PIXEL = 12
-"""Most memory that a pixel takes while its film is decoded: 16-bit RGB with alpha (8) beside its greys (2), and what
-the decoder and the file's own bytes take. Grey films need half of it."""
+BYTES_A_PIXEL = 10
+"""Most memory that a pixel takes while its film is read: 16-bit RGB with alpha (8) beside its greys (2). A grey film
+takes half. The file's own bytes come on top, once as received and once as the decoder is given them."""
 
 
 def _setting(default: Any, meaning: str, low: float | None = None, high: float | None = None) -> Any:
@@ -43,7 +43,7 @@ class Settings:
     max_file_mb: int = _setting(200, "largest single file, MB", 1, 4096)
     max_upload_mb: int = _setting(2048, "most bytes accepted in one upload or unpacked from one archive, MB", 1, 65536)
     max_files: int = _setting(2000, "most images in one upload or archive", 1, 1_000_000)
-    max_megapixels: int = _setting(64, "largest image, millions of pixels", 1, 2000)
+    max_megapixels: int = _setting(60, "largest image, millions of pixels", 1, 2000)
     memory_mb: int = _setting(1024, "most memory for films being decoded, MB; one at a time always is", 64, 1_048_576)
 
     def __post_init__(self) -> None:
@@ -72,8 +72,8 @@ class Settings:
 
     @property
     def largest_film_mb(self) -> int:
-        """Memory that decoding a film of the largest size takes, MB."""
-        return BYTES_A_PIXEL * self.max_megapixels
+        """Memory that reading a film of the largest size takes, MB."""
+        return BYTES_A_PIXEL * self.max_megapixels + 2 * self.max_file_mb
 
 
 def cores() -> int:

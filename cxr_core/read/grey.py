@@ -6,6 +6,7 @@ up, so every way of storing the same whole numbers gives the same pixels. This m
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -26,6 +27,7 @@ _FLAT_LEVELS = 4
 _NARROW_8, _NARROW = 0.25, 0.5
 _EIGHT_BITS = 256  # levels; with fewer, stretching shows steps
 _SAMPLE = 2_000_000
+_COLOUR_SAMPLE = 400_000  # a fit in floats over it takes a hundred bytes a pixel
 _MARK_CHROMA = 24
 _MARK_SHARE = 0.02
 _TINT_ERROR = 6.0
@@ -129,9 +131,16 @@ def full_or_stretched(
 def look_up(stored: Stored, greys: npt.NDArray[np.float64], depth: Depth) -> Greys:
     """The grey of every pixel, (H, W) uint16; ``greys`` (2**bits,) in [0, 1]."""
     table = np.round(greys * WHITE).astype(np.uint16)
-    if depth.low:
-        return np.asarray(table[stored.astype(np.int32) - depth.low])
-    return np.asarray(table[stored])
+    found = np.empty(stored.shape, np.uint16)
+    for rows in strips(stored):
+        found[rows] = table[stored[rows].astype(np.int32) - depth.low if depth.low else stored[rows]]
+    return found
+
+
+def strips(picture: Stored) -> Iterator[slice]:
+    """The rows of a picture in groups of about a million pixels, so that work on it takes little memory beside it."""
+    each = max(1, 1_000_000 // max(1, picture.shape[1]))
+    return (slice(top, top + each) for top in range(0, picture.shape[0], each))
 
 
 def tight_depth(stored: Stored) -> Depth:
@@ -176,13 +185,15 @@ def to_grey(colour: Stored, depth: Depth) -> tuple[Stored, tuple[Notice, ...]]:
     others) and a few coloured marks pass with a warning. NotARadiograph for colour that belongs to the picture.
     """
     red, green, blue = (colour[..., i] for i in range(3))
-    if np.array_equal(red, green) and np.array_equal(green, blue):
+    if all((red[rows] == green[rows]).all() and (green[rows] == blue[rows]).all() for rows in strips(colour)):
         return np.ascontiguousarray(red), ()
-    step = max(1, int(np.sqrt(red.size / _SAMPLE)))
+    step = max(1, int(np.ceil(np.sqrt(red.size / _COLOUR_SAMPLE))))
     sample = colour[::step, ::step].reshape(-1, 3).astype(np.float32)
     sample *= 255.0 / depth.high
     chroma = np.ptp(sample, axis=1)
-    grey = np.asarray(cv2.cvtColor(colour, cv2.COLOR_RGB2GRAY))
+    grey = np.empty(red.shape, colour.dtype)
+    for rows in strips(colour):
+        grey[rows] = cv2.cvtColor(np.ascontiguousarray(colour[rows]), cv2.COLOR_RGB2GRAY)
     if np.mean(chroma > _MARK_CHROMA) <= _MARK_SHARE:
         marked = np.mean(chroma > _MARK_CHROMA) > 0.0005
         return grey, (Notice("colour_marks", "Coloured marks in the picture were read as grey."),) if marked else ()

@@ -17,7 +17,7 @@ from PIL import Image, ImageOps
 
 from cxr_core.errors import DamagedImage, UnsupportedEncoding
 from cxr_core.read.codestream import Frame, jpeg_frame, png_frame
-from cxr_core.read.grey import Depth, Stored, check_size, flat_end, picture_greys, to_grey
+from cxr_core.read.grey import Depth, Stored, check_size, flat_end, picture_greys, strips, to_grey
 from cxr_core.read.quiet import contain
 from cxr_core.records import Notice, Radiograph, Source
 from cxr_core.settings import Settings
@@ -38,13 +38,8 @@ def read_png(data: bytes, name: str, sha256: str, settings: Settings) -> Radiogr
     if frame is None:
         raise DamagedImage(_BROKEN_PNG)
     check_size(frame.width, frame.height, settings)
-    chunks = _pixel_chunks(data)
-    decoded = contain(lambda: cv2.imdecode(np.frombuffer(chunks, np.uint8), cv2.IMREAD_UNCHANGED), _BROKEN_PNG)
-    if decoded is None or decoded.shape[:2] != (frame.height, frame.width):
-        raise DamagedImage(_BROKEN_PNG)
-    plain = _without_alpha(decoded)
-    del decoded  # four times 16 bits a pixel at worst, not needed any more
-    return _film(plain, name, sha256, "png")
+    stored, notices = contain(lambda: _decode_png(data, frame), _BROKEN_PNG)
+    return _film(stored, notices, name, sha256, "png")
 
 
 def read_jpeg(data: bytes, name: str, sha256: str, settings: Settings) -> Radiograph:
@@ -57,7 +52,8 @@ def read_jpeg(data: bytes, name: str, sha256: str, settings: Settings) -> Radiog
             f"The JPEG file has {frame.bits} bits in a process that only DICOM uses. Send the DICOM file or a PNG."
         )
     check_size(frame.width, frame.height, settings)
-    return _film(contain(lambda: _decode_jpeg(data, frame), _BROKEN_JPEG), name, sha256, "jpeg")
+    stored, notices = contain(lambda: _decode_jpeg(data, frame), _BROKEN_JPEG)
+    return _film(stored, notices, name, sha256, "jpeg")
 
 
 def _pixel_chunks(data: bytes) -> bytes:
@@ -82,37 +78,49 @@ def _pixel_chunks(data: bytes) -> bytes:
     return b"".join(kept)
 
 
-def _decode_jpeg(data: bytes, frame: Frame) -> npt.NDArray[np.uint8]:
-    """(H, W) or (H, W, 3) RGB, upright. Pillow, because OpenCV fills what a cut file lacks with grey."""
+def _decode_png(data: bytes, frame: Frame) -> tuple[Stored, tuple[Notice, ...]]:
+    """(H, W) greys; the colour they may come from is let go here."""
+    decoded = cv2.imdecode(np.frombuffer(_pixel_chunks(data), np.uint8), cv2.IMREAD_UNCHANGED)
+    if decoded is None or decoded.shape[:2] != (frame.height, frame.width):
+        raise DamagedImage(_BROKEN_PNG)
+    return _grey(_without_alpha(decoded))
+
+
+def _decode_jpeg(data: bytes, frame: Frame) -> tuple[Stored, tuple[Notice, ...]]:
+    """(H, W) greys, upright. Pillow, because OpenCV fills what a cut file lacks with grey."""
     with Image.open(BytesIO(data), formats=("JPEG",)) as image:
         if image.size != (frame.width, frame.height):  # another size than the one that was checked
             raise DamagedImage(_BROKEN_JPEG)
         image.load()
-        upright = ImageOps.exif_transpose(image)
-        return np.asarray(upright if upright.mode == "L" else upright.convert("RGB"))
+        ImageOps.exif_transpose(image, in_place=True)
+        decoded = np.asarray(image if image.mode in ("L", "RGB") else image.convert("RGB"))
+    return _grey(decoded)
 
 
 def _without_alpha(decoded: npt.NDArray[np.integer]) -> Stored:
-    """OpenCV's grey, BGR or BGRA -> (H, W) or (H, W, 3) RGB.
+    """OpenCV's grey, BGR or BGRA -> (H, W) or (H, W, 3) RGB, a view of the same memory.
 
     Transparent parts lie on black, as a viewer shows them; an alpha that hides everything was left unset by its writer
     and is dropped.
     """
     if decoded.ndim == 2 or decoded.shape[2] == 1:
         return decoded.reshape(decoded.shape[:2])
-    colour = np.ascontiguousarray(decoded[..., 2::-1])
     if decoded.shape[2] == 4:
-        alpha, full = np.ascontiguousarray(decoded[..., 3]), int(np.iinfo(decoded.dtype).max)
-        if alpha.any() and (alpha != full).any():
-            for channel in range(3):
-                colour[..., channel] = cv2.multiply(colour[..., channel], alpha, scale=1 / full)
-    return colour
+        alpha, full = decoded[..., 3], int(np.iinfo(decoded.dtype).max)
+        if alpha.max() > 0 and alpha.min() < full:
+            for rows in strips(decoded):
+                seen = np.ascontiguousarray(alpha[rows])
+                for channel in range(3):
+                    layer = np.ascontiguousarray(decoded[rows, :, channel])
+                    decoded[rows, :, channel] = cv2.multiply(layer, seen, scale=1 / full)
+    return decoded[..., 2::-1]
 
 
-def _film(decoded: Stored, name: str, sha256: str, source: Source) -> Radiograph:
-    """Decoded greys or RGB of 8 or 16 bits -> Radiograph."""
-    notices: tuple[Notice, ...] = ()
-    if decoded.ndim == 3:
-        decoded, notices = to_grey(decoded, Depth(8 * decoded.dtype.itemsize))
-    pixels, stretched = picture_greys(decoded)
+def _grey(decoded: Stored) -> tuple[Stored, tuple[Notice, ...]]:
+    """Decoded greys or RGB of 8 or 16 bits as greys, and what there is to say of its colour."""
+    return to_grey(decoded, Depth(8 * decoded.dtype.itemsize)) if decoded.ndim == 3 else (decoded, ())
+
+
+def _film(stored: Stored, notices: tuple[Notice, ...], name: str, sha256: str, source: Source) -> Radiograph:
+    pixels, stretched = picture_greys(stored)
     return Radiograph(name, sha256, pixels, source, warnings=notices + stretched + flat_end(pixels))

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tracemalloc
 import zlib
 
 import cv2
@@ -13,7 +14,7 @@ from PIL import Image
 
 from cxr_core.phantom import as_png, phantom
 from cxr_core.read import digest, read
-from cxr_core.settings import Settings
+from cxr_core.settings import BYTES_A_PIXEL, Settings
 from tests.read.films import SETTINGS, codes, film, outcome
 
 FILM = phantom(1, height=96, width=80)
@@ -249,3 +250,28 @@ def test_whole_numbers_come_back_from_a_png_exactly(seed, height, width, top):
     stored = np.random.default_rng(seed).integers(0, 1 << top, (height, width)).astype(np.uint16)
     stored[0, 0] = (1 << top) - 1
     np.testing.assert_array_equal(pixels(opencv_png(stored)), np.round(stored / ((1 << top) - 1) * 65535))
+
+
+def _large(layers, dtype):
+    """A tinted film of 12 million pixels with ``layers`` channels in OpenCV's order, half transparent at the top."""
+    slope = np.add.outer(np.arange(4000), np.arange(3000)) * (np.iinfo(dtype).max / 7000)
+    if layers == 1:
+        return opencv_png(slope.astype(dtype))
+    picture = np.full((*slope.shape, layers), np.iinfo(dtype).max, dtype)
+    for channel, share in enumerate((0.9, 0.8, 0.75)):
+        picture[..., channel] = slope * share
+    if layers == 4:
+        picture[:100, :, 3] //= 2
+    return opencv_png(picture)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("layers", [1, 3, 4])
+def test_reading_takes_no_more_memory_than_is_set_aside_for_it(layers, dtype):
+    data = _large(layers, dtype)
+    tracemalloc.start()
+    radiograph = read(data, "film", SETTINGS)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    working = 30_000_000  # strips, tables and a sample of the pixels, whatever the film's size
+    assert peak <= BYTES_A_PIXEL * radiograph.pixels.size + len(data) + working
