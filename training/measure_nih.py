@@ -5,12 +5,12 @@ In: examples and the network's answers. Out: a Measured. Every interval is a boo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from cxr_core.records import NIH_LABELS
+from cxr_core.records import NIH_LABELS, PRESETS
 from training import calibrate, metrics
 from training.data import Example
 from training.measured import Measured
@@ -41,6 +41,7 @@ def measure(predictor: Predictor, examples: Sequence[Example], fold: int) -> Mea
         "location": hits.figures(weights),
         "boxes": local.figures(weights),
         "image_auc": _image(films, answers, weights, ~boxed),
+        "films_flagged_by_any_of_the_eight_labels": _flagged(answers, calibrated, clear, weights),
         "calibration_error": {label: item.errors() for label, item in calibrated.items()},
     }
     values["calibration_error"]["mean"] = {
@@ -49,6 +50,24 @@ def measure(predictor: Predictor, examples: Sequence[Example], fold: int) -> Mea
     }
     thresholds = {label: local.threshold(kind) for kind, label in enumerate(NIH_LABELS)}
     return Measured(calibrate.as_card(values), curves, calibrated, thresholds)
+
+
+def _flagged(
+    answers: Answers, calibrated: Mapping[str, calibrate.Calibrated], clear: np.ndarray, weights: np.ndarray
+) -> dict[str, Any]:
+    """What eight thresholds at once mean for a worklist: eight small false alarm rates add up to a large one."""
+    found = {}
+    for preset in PRESETS:
+        above = [
+            calibrated[label].platt(answers.image[:, kind]) >= calibrated[label].points[preset].threshold
+            for kind, label in enumerate(NIH_LABELS)
+        ]
+        flagged = np.any(above, axis=0).astype(float)
+        found[preset] = {
+            name: metrics.figure(metrics.rate_at(flagged, films, 0.5), weights, int(films.sum()))
+            for name, films in (("no_finding", clear), ("other_films", ~clear))
+        }
+    return found
 
 
 class _Hits:
@@ -120,8 +139,8 @@ class _Localised:
         for limit, name in ((0.5, "map_iou_0.5"), (0.3, "map_iou_0.3")):
             each = self._at[limit]
             found[name] = metrics.figure(
-                lambda w, each=each: float(  # type: ignore[misc]
-                    np.nanmean([metrics.average_precision(item, w * self._boxed) for item in each])
+                lambda w, each=each: metrics.mean_known(  # type: ignore[misc]
+                    [metrics.average_precision(item, w * self._boxed) for item in each]
                 ),
                 weights,
                 int(self._boxed.sum()),
@@ -158,8 +177,8 @@ def _image(films: Sequence[Example], answers: Answers, weights: np.ndarray, unbo
     truth = np.array([[example.targets[label] for label in NIH_LABELS] for example in films], float)
 
     def macro(keep: np.ndarray) -> Callable[[np.ndarray], float]:
-        return lambda w: float(
-            np.nanmean([metrics.auc(answers.image[:, k], truth[:, k], w * keep) for k in range(len(NIH_LABELS))])
+        return lambda w: metrics.mean_known(
+            [metrics.auc(answers.image[:, k], truth[:, k], w * keep) for k in range(len(NIH_LABELS))]
         )
 
     every = np.ones(len(films))

@@ -50,6 +50,12 @@ def figure(measure: Callable[[np.ndarray], float], weights: np.ndarray, n: int) 
     return Figure(value, float(low), float(high), n)
 
 
+def mean_known(values: Sequence[float]) -> float:
+    """The mean of what could be measured; NaN if a resample left nothing."""
+    known = [value for value in values if np.isfinite(value)]
+    return float(np.mean(known)) if known else float("nan")
+
+
 def auc(scores: np.ndarray, truth: np.ndarray, weight: np.ndarray) -> float:
     """Area under the ROC; ties count half. NaN without both classes."""
     _, place = np.unique(scores, return_inverse=True)
