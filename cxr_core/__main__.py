@@ -227,6 +227,9 @@ def _models(_args: argparse.Namespace, settings: Settings, open_screener: OpenSc
     for detector, ref in zip(screener.detectors, screener.models, strict=True):
         findings = ", ".join(str(label.finding) for label in detector.card.finding_labels)
         print(f"{ref.name} {ref.version}  on {detector.runtime_name}  sha256 {ref.sha256[:12]}  {findings}")
+    for card in screener.unused:
+        findings = ", ".join(str(label.finding) for label in card.finding_labels)
+        print(f"{card.name} {card.version}  found but not run: other models answer for all its labels  {findings}")
     return OK
 
 

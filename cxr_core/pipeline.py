@@ -82,6 +82,7 @@ class Screener:
         speaks_for = _speakers(found)
         self._voices = tuple((detector, labels) for detector, labels in zip(found, speaks_for, strict=True) if labels)
         self._models = tuple(detector.card.ref() for detector, _ in self._voices)
+        self._unused = tuple(detector.card for detector, labels in zip(found, speaks_for, strict=True) if not labels)
 
     @property
     def detectors(self) -> tuple[Detector, ...]:
@@ -92,6 +93,11 @@ class Screener:
     def cards(self) -> tuple[ModelCard, ...]:
         """Their cards, in the order of ``models``."""
         return tuple(detector.card for detector in self.detectors)
+
+    @property
+    def unused(self) -> tuple[ModelCard, ...]:
+        """Cards of models that are found and not run: others speak for every one of their labels."""
+        return self._unused
 
     @property
     def models(self) -> tuple[ModelRef, ...]:

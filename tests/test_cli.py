@@ -14,12 +14,13 @@ from pathlib import Path
 import pytest
 
 from cxr_core.__main__ import main
+from cxr_core.detect import Detector
 from cxr_core.errors import ModelNotFound
 from cxr_core.export.table import read_csv
 from cxr_core.pipeline import Screener
 from cxr_core.records import LABELS
 from cxr_core.serial import from_json
-from tests.fakes import BrightnessNetwork, covid, film, nih
+from tests.fakes import BrightnessNetwork, card, covid, film, nih
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -280,6 +281,17 @@ def test_models_lists_what_screens(capsys):
     assert first.startswith("covid_ssd 1  on fake")
     assert second.startswith("nih_ssd 1  on fake")
     assert "Pneumothorax" in second
+
+
+def test_models_lists_also_what_is_found_and_not_run(capsys):
+    def with_spare(settings):
+        spare = Detector(card("their_nih", ["Nodule", "Mass"]), BrightnessNetwork(2))
+        return Screener(settings, [covid(), nih(), spare])
+
+    assert run("models", open_screener=with_spare) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("their_nih 1  found but not run")
+    assert "Nodule, Mass" in last
 
 
 def test_settings_lists_every_variable_and_hides_a_password(capsys, monkeypatch):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cxr_core.errors import RecordError
-from cxr_core.phantom import SIGNS, as_dicom, as_png, phantom, sample_files, sample_studies
+from cxr_core.phantom import SIGNS, as_dicom, as_png, phantom, sample_files
 from cxr_core.read import read
 from cxr_core.settings import Settings
 
@@ -92,9 +92,8 @@ def test_a_depth_that_dicom_films_do_not_have_is_refused():
 
 
 def test_the_samples_are_twelve_mixed_films_that_all_read():
-    studies = sample_studies()
+    studies = [(name, make()) for name, make in sample_files()]
     assert len({name for name, _ in studies}) == 12
-    assert [name for name, _ in studies] == [name for name, _ in sample_files()]
     radiographs = [read(data, name, Settings()) for name, data in studies]
     assert {radiograph.source for radiograph in radiographs} == {"png", "dicom"}
     assert all(radiograph.warnings == () for radiograph in radiographs)

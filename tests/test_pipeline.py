@@ -339,13 +339,14 @@ def test_a_foreign_model_may_stand_in_for_a_home_model(settings):
     assert [ref.name for ref in screener.models] == ["their_covid", "nih_ssd"]
 
 
-def test_a_model_without_a_say_is_not_run(settings):
+def test_a_model_without_a_say_is_not_run_and_named(settings):
     network = BrightnessNetwork(1)
     spare = Detector(card("zz_spare", [COVID]), network)
     screener = Screener(settings, [covid(), nih(), spare])
     list(screener.screen([given("a", film(255))]))
     assert network.batches == []
     assert [card.name for card in screener.cards] == ["covid_ssd", "nih_ssd"]
+    assert [card.name for card in screener.unused] == ["zz_spare"]
 
 
 def test_thresholds_and_urgencies_come_from_the_cards(screener):

@@ -65,15 +65,6 @@ def decode(
     return tuple(_best_first(*part) for part in zip(*parts, strict=True))
 
 
-def merge(boxes: Floats, classes: Ints, scores: Floats, decoding: Decoding) -> Boxes:
-    """Non-maximum suppression with box voting in one image, each label on its own.
-
-    ``boxes`` (M, 4) [x1, y1, x2, y2] with area, any unit; ``classes`` (M,) from 0; ``scores`` (M,) above 0. The order
-    of the candidates does not matter.
-    """
-    return _best_first(*_merge(boxes, classes, scores, decoding))
-
-
 def overlap(box: Floats, others: Floats) -> Floats:
     """Intersection over union of ``box`` (..., 4) with ``others`` (..., 4), broadcast; 0 where both have no area."""
     wide = np.minimum(box[..., 2], others[..., 2]) - np.maximum(box[..., 0], others[..., 0])

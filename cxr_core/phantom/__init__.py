@@ -21,7 +21,7 @@ from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittle
 from cxr_core.errors import RecordError
 from cxr_core.phantom.drawing import SIGNS, Canvas, Sign, draw
 
-__all__ = ["SIGNS", "Sign", "as_dicom", "as_png", "phantom", "sample_files", "sample_studies"]
+__all__ = ["SIGNS", "Sign", "as_dicom", "as_png", "phantom", "sample_files"]
 
 Greys = npt.NDArray[np.uint16]
 
@@ -139,11 +139,6 @@ def sample_files() -> tuple[tuple[str, Callable[[], bytes]], ...]:
         (_sample_name(seed, signs, kind), partial(_sample_bytes, seed, signs, kind))
         for seed, (signs, kind) in enumerate(_SAMPLES, start=1)
     )
-
-
-def sample_studies() -> tuple[tuple[str, bytes], ...]:
-    """Twelve named files, PNG and DICOM mixed, with and without signs: the first queue of a newcomer."""
-    return tuple((name, make()) for name, make in sample_files())
 
 
 def _sample_name(seed: int, signs: Sequence[Sign], kind: str) -> str:
