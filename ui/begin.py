@@ -5,16 +5,14 @@ In: uploads. Out: the number of the run, in the session. The run's own thread do
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 import streamlit as st
 
 from cxr_core.phantom import sample_files
-from cxr_core.pipeline import Arrival
 from cxr_core.read.sources import InputFile
-from ui import films
-from ui.jobs import Board, Task
+from ui.jobs import Board, Task, thumbnails
 from ui.spool import Spool
 from ui.state import JOB, Site
 from ui.uploads import Upload, check_total, fill, forget
@@ -31,7 +29,7 @@ def begin(uploads: Sequence[Upload], board: Board, site: Site) -> None:
             spool = Spool.new(site.settings.data_dir)
             stack.callback(spool.discard)
             fill(uploads, spool)
-            _start(Task.of(spool, site.settings, each=_thumbnails(site)), board, site)
+            _start(Task.of(spool, site.settings, each=thumbnails(site.store, site.settings)), board, site)
             stack.pop_all()
     finally:
         forget(uploads)
@@ -40,18 +38,8 @@ def begin(uploads: Sequence[Upload], board: Board, site: Site) -> None:
 def begin_samples(board: Board, site: Site) -> None:
     """Start a run over the generated studies."""
     samples = [InputFile(name, make) for name, make in sample_files()]
-    _start(Task(lambda: samples, synthetic=True, each=_thumbnails(site)), board, site)
+    _start(Task(lambda: samples, synthetic=True, each=thumbnails(site.store, site.settings)), board, site)
 
 
 def _start(task: Task, board: Board, site: Site) -> None:
     st.session_state[JOB] = board.start(task, site.screener, site.store).number
-
-
-def _thumbnails(site: Site) -> Callable[[Arrival], None]:
-    """Each film's thumbnail is made while the next film is read."""
-
-    def each(arrival: Arrival) -> None:
-        if arrival.entry.screening.image:
-            films.make_soon(site.store, arrival.entry.key, site.settings, films.thumbnail)
-
-    return each

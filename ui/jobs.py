@@ -21,6 +21,7 @@ from cxr_core.pipeline import Arrival, Screener, take_in
 from cxr_core.read.sources import InputFile, refused, too_many
 from cxr_core.settings import Settings
 from cxr_core.store import Store
+from ui import films
 from ui.spool import Spool, left_over
 
 _log = logging.getLogger(__name__)
@@ -120,7 +121,8 @@ class Board:
         """Begin again the runs of this data folder that a crash or an error ended; asked once, when the app starts."""
         for spool in left_over(self._settings.data_dir):
             if spool.starts < MOST_STARTS:
-                self.start(Task.of(spool, self._settings), screener, store)
+                each = thumbnails(store, self._settings)
+                self.start(Task.of(spool, self._settings, each=each), screener, store)
                 continue
             spool.release()
             job = self._new_job()
@@ -174,6 +176,16 @@ class Board:
             job.arrivals.append(arrival)
             task.each(arrival)
         return "stopped" if len(job.arrivals) < job.total else "done"
+
+
+def thumbnails(store: Store, settings: Settings) -> Callable[[Arrival], None]:
+    """Each film's thumbnail is made while the next film is read."""
+
+    def each(arrival: Arrival) -> None:
+        if arrival.entry.screening.image:
+            films.make_soon(store, arrival.entry.key, settings, films.thumbnail)
+
+    return each
 
 
 def _within(inputs: Iterable[InputFile], settings: Settings) -> Iterator[InputFile]:
