@@ -128,7 +128,7 @@ def _chart(points: list[dict[str, Any]], axes: tuple[str, str]) -> dict[str, Any
         "mark": {"type": "line", "strokeWidth": 2},
         "height": _PLOT,
         "background": "#0c0e11",
-        "padding": 12,
+        "padding": dict.fromkeys(("left", "right", "top", "bottom"), 12),
         "config": {"font": "Source Sans", "view": {"stroke": "#2a3038"}, "axis": _AXIS, "legend": {"labelColor": _INK}},
         "encoding": {
             "x": along,
@@ -149,8 +149,9 @@ def _said(value: Any) -> str:
     """One value of a card in words; nested ones as an inner list."""
     if isinstance(value, Mapping):
         if _is_figure(value):
-            return escape(_interval(Interval(value["value"], value["low"], value["high"])))
-        return "<br>".join(f"{escape(_words(key))}: {_said(item)}" for key, item in value.items())
+            behind = f", n {value['n']:,}" if "n" in value else ""
+            return escape(_interval(Interval(value["value"], value["low"], value["high"])) + behind)
+        return " · ".join(f"<i>{escape(_words(key))}</i> {_said(item)}" for key, item in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(_said(item) for item in value)
     return escape(f"{value:.3f}" if isinstance(value, float) else str(value))

@@ -27,6 +27,7 @@ def words(app: AppTest) -> str:
     """All that a person can read on the page, outside the components."""
     kinds = ("html", "markdown", "title", "header", "subheader", "caption", "error", "warning", "info", "success")
     found = [str(item.proto.body if kind == "html" else item.value) for kind in kinds for item in app.get(kind)]
+    found = [text for text in found if not text.startswith("<style>")]
     return "\n".join(found + [item.label for item in app.button])
 
 

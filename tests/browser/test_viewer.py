@@ -8,6 +8,7 @@ from PIL import Image
 
 from tests.browser.conftest import go, run_ended, settle
 from tests.browser.test_main_job import files  # noqa: F401 - a fixture
+from ui.frame import NOTICE
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
 
@@ -130,13 +131,24 @@ def test_a_and_d_decide_and_undo_takes_it_back(page):
 def test_the_first_visit_is_dark_on_a_light_computer_and_light_by_choice(app, new_page):
     page = new_page(color_scheme="light")
     page.goto(app.url)
-    background = "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
-    page.wait_for_function(f"{background} === 'rgb(12, 14, 17)'")
+    app_node = "document.querySelector('[data-testid=stApp]')"
+    background = f"{app_node} && getComputedStyle({app_node}).backgroundColor"
+    page.wait_for_function(f"({background}) === 'rgb(12, 14, 17)'")
     page.get_by_role("heading", name="What it is not").wait_for()
     page.get_by_test_id("stMainMenuButton").click()
     page.get_by_test_id("stMainMenuItem-theme-Light").click()
-    page.wait_for_function(f"{background} === 'rgb(246, 247, 248)'")
+    page.wait_for_function(f"({background}) === 'rgb(246, 247, 248)'")
     page.keyboard.press("Escape")
     page.reload()
     page.get_by_role("heading", name="What it is not").wait_for()
-    page.wait_for_function(f"{background} === 'rgb(246, 247, 248)'")
+    page.wait_for_function(f"({background}) === 'rgb(246, 247, 248)'")
+
+
+def test_every_page_is_drawn_without_a_complaint_or_a_request_elsewhere(page, overheard):
+    for title in ("Home", "Screen", "Worklist", "Review", "Models"):
+        go(page, title)
+        page.get_by_role("note").get_by_text(NOTICE).wait_for()
+    page.get_by_test_id("stVegaLiteChart").first.wait_for()
+    assert page.locator('[data-testid="stException"], [data-testid="stElementErrorBoundary"]').count() == 0
+    assert overheard.requests == []
+    assert overheard.console == []
