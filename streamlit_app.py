@@ -22,7 +22,7 @@ st.markdown(
 
 with guarded():
     site = state.site()
-    items = queue(state.entries(), current(site).values, site.screener.urgencies)
+    items = queue(state.entries(), current(site).values, site.screener)
 
 if items:
     today = datetime.now().astimezone().date()

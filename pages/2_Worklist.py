@@ -38,7 +38,7 @@ def worklist() -> None:
         side, main = st.columns([1, 3.6], gap="medium")
         with side:
             places = rail(site, thresholds)
-        items = queue(state.entries(), thresholds.values, site.screener.urgencies)
+        items = queue(state.entries(), thresholds.values, site.screener)
         explain(places, label_cards(site.screener), thresholds, flag_counts(items), len(items))
         with main, st.container(key="list"):
             top, button = st.columns([5, 1.3], vertical_alignment="center")

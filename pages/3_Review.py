@@ -40,7 +40,7 @@ def review() -> None:
         trouble()
         thresholds = current(site)
         wanted = st.session_state[FILM]
-        items = by_key(queue(state.entries_with(wanted), thresholds.values, site.screener.urgencies))
+        items = by_key(queue(state.entries_with(wanted), thresholds.values, site.screener))
         if wanted not in items and (wanted or not items):  # never another film in the place of the one asked for
             empty("This film is not in the worklist", "It may have been removed. The worklist has every other film.")
             return

@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cxr_core.export.table import Row
-from cxr_core.records import LABELS, Ranked, Screening, Urgency, models_key
+from cxr_core.pipeline import Screener
+from cxr_core.records import LABELS, Ranked, Screening, models_key
 from cxr_core.store import Entry
 from cxr_core.triage import rank
 
@@ -60,15 +61,17 @@ class Filters:
         )
 
 
-def queue(
-    entries: Sequence[Entry], thresholds: Mapping[str, float], urgencies: Mapping[str, Urgency]
-) -> tuple[Queued, ...]:
-    """Every image in queue order; ``entries`` in order of arrival, so that equals are read longest waiting first."""
+def queue(entries: Sequence[Entry], thresholds: Mapping[str, float], screener: Screener) -> tuple[Queued, ...]:
+    """Every image in queue order; ``entries`` in order of arrival, so that equals are read longest waiting first.
+
+    A screening by other models than the screener's is at least to be checked: these thresholds are not its own.
+    """
     # By the object: screenings without bytes may be equal and still be two images. ``rank`` keeps the order of equals.
     held: dict[int, deque[Entry]] = {}
     for entry in entries:
         held.setdefault(id(entry.screening), deque()).append(entry)
-    ranked = rank((entry.screening for entry in entries), thresholds, urgencies)
+    screenings = (entry.screening for entry in entries)
+    ranked = rank(screenings, thresholds, screener.urgencies, running=screener.models_key)
     return tuple(Queued(held[id(item.screening)].popleft(), item) for item in ranked)
 
 

@@ -72,7 +72,8 @@ def _draw(job: Job, site: Site) -> None:
         st.error(job.error)
     if job.left_out:
         st.warning(
-            f"{job.left_out:,} more files were left out: at most {site.settings.max_files:,} at once. Send them next."
+            f"{job.left_out:,} files were beyond the limit of {site.settings.max_files:,} at once. They stand as "
+            "refused; send them again."
         )
     thresholds = current(site)
     if refused:
@@ -101,7 +102,7 @@ def _rows(arrivals: Sequence[Arrival], key: str, site: Site, thresholds: Thresho
     newest = list(reversed(arrivals))[:SHOWN]
     known = {a.entry.key for a in newest if a.known}
     unique = tuple({a.entry.key: a.entry for a in newest}.values())
-    items: dict[str, Queued] = {i.entry.key: i for i in queue(unique, thresholds.values, site.screener.urgencies)}
+    items: dict[str, Queued] = {i.entry.key: i for i in queue(unique, thresholds.values, site.screener)}
     rows = []
     for entry in unique:
         row = listing_row(

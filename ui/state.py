@@ -72,7 +72,7 @@ def site() -> Site:
 @st.cache_resource(ttl=3, show_spinner=False)
 def entries() -> tuple[Entry, ...]:
     """The whole worklist in order of arrival; a few seconds old at most, so that a slider does not ask the database."""
-    return store().entries()
+    return store().entries(screener().models_key)
 
 
 def entries_with(key: str) -> tuple[Entry, ...]:

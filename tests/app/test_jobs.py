@@ -1,6 +1,5 @@
 """Screening in the background: two runs at a time; each ends in a state that can be told and leaves no file behind."""
 
-import os
 import threading
 import time
 
@@ -13,6 +12,7 @@ from cxr_core.settings import Settings
 from cxr_core.store import Store
 from tests import fakes
 from ui.jobs import AT_ONCE, KEPT, Board, Job, Task
+from ui.spool import Spool
 
 
 @pytest.fixture
@@ -62,22 +62,14 @@ def test_a_run_on_a_full_disk_ends_early_and_says_why(site, tmp_path):
     assert "free space in the data folder" in job.error
 
 
-def test_the_folder_of_a_run_is_deleted_at_its_end(site):
+def test_the_folder_of_a_run_is_deleted_at_its_end(site, tmp_path):
     board, screener, store = site
-    folder = board.spool_folder()
-    (folder / "000000").write_bytes(fakes.film(100))
-    board.start(Task(lambda: films(100), folder=folder), screener, store)
-    until(lambda: not folder.exists())
-
-
-def test_folders_that_a_crash_left_are_deleted_and_young_ones_are_not(tmp_path):
-    old, young = tmp_path / "incoming" / "old", tmp_path / "incoming" / "young"
-    for folder in (old, young):
-        folder.mkdir(parents=True)
-    os.utime(old, (time.time() - 200_000,) * 2)
-    Board(Settings(data_dir=tmp_path))
-    assert not old.exists()
-    assert young.exists()
+    spool = Spool.new(tmp_path)
+    spool.add("a.png", fakes.film(100))
+    job = board.start(Task.of(spool, Settings(data_dir=tmp_path)), screener, store)
+    until(lambda: not job.running)
+    assert job.state == "done"
+    assert not spool.folder.exists()
 
 
 def test_more_runs_than_places_wait_their_turn(site):

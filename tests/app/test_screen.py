@@ -105,7 +105,7 @@ def test_an_upload_beyond_the_limit_is_refused_as_a_whole(monkeypatch, models):
 def test_more_films_than_the_limit_are_left_out_and_counted(monkeypatch, models):
     monkeypatch.setenv("CXR_MAX_FILES", "3")
     app = send(open_page("pages/1_Screen.py"), *((f"{n}.png", fakes.film(100 + n)) for n in range(5)))
-    assert "2 more files were left out" in words(app)
+    assert "2 files were beyond the limit" in words(app)
     assert [entry.screening.status for entry in state.store().entries()] == ["screened"] * 3 + ["refused"] * 2
 
 

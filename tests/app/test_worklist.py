@@ -3,7 +3,9 @@
 import pytest
 
 from cxr_core.export.table import read_csv
+from cxr_core.pipeline import Screener
 from cxr_core.records import LABELS
+from cxr_core.settings import Settings
 from tests import fakes
 from tests.app.conftest import component, forget, open_page, words
 from ui import state
@@ -151,3 +153,13 @@ def test_a_long_list_is_drawn_page_by_page(stored):
     assert len(names(app)) == PAGE_ROWS
     app.get("pagination")[0].set_value(2).run()
     assert len(names(app)) == 5
+
+
+def test_a_film_screened_by_other_models_is_to_be_checked_and_says_why(stored, monkeypatch):
+    stored({"low.png": 110})
+    newer = Screener(Settings.from_environment(), detectors=[fakes.covid(version="2"), fakes.nih(version="2")])
+    monkeypatch.setattr(state, "screener", lambda: newer)
+    state.changed()
+    app = open_page(PAGE)
+    assert lanes(app) == {"low.png": "check"}
+    assert any("another model version" in reason for reason in component(app, "cxr_listing")["rows"][0]["reasons"])
