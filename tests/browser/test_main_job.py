@@ -68,6 +68,7 @@ def test_a_second_upload_of_the_same_films_is_recognised(page, files):
 def test_a_slider_changes_flags_and_ranks_and_the_csv_agrees(page, overheard):
     go(page, "Worklist")
     slider(page, LABELS[-1]).wait_for(state="attached")
+    settle(page)
     assert page.locator('input[type="range"]').count() == len(LABELS)
     for label in LABELS:
         set_slider(page, label, "End")
