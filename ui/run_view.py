@@ -19,6 +19,9 @@ from ui.queue import Queued, listing_row, queue
 from ui.state import JOB, Site
 from ui.thresholds import Thresholds, current
 
+ADOPTED = "adopted_run"
+"""Session state: the number of a run that this session shows and did not begin."""
+
 SHOWN = 40
 """Newest results on this page; all of them stand in the worklist."""
 
@@ -33,7 +36,8 @@ _ENDED = {
 
 def run_view(board: Board, site: Site) -> None:
     """Draw this session's run, or the one that still goes on after the page was reloaded."""
-    job = board.job(st.session_state.get(JOB)) or board.newest_running()
+    own = board.job(st.session_state.get(JOB))
+    job = own or board.newest_running()
     if job is None:
         empty(
             "No film has been sent in this session",
@@ -42,6 +46,8 @@ def run_view(board: Board, site: Site) -> None:
             "No film at hand? Load the sample studies: generated pictures, labelled synthetic.",
         )
         return
+    if own is None:
+        st.session_state[ADOPTED] = job.number
     st.session_state[JOB] = job.number
 
     @st.fragment(run_every=0.7 if job.running else None)
@@ -93,7 +99,11 @@ def _progress(job: Job, done: int) -> None:
         text = f"{done} of {job.total}" + (f" · {_clock(left)} left" if left is not None else "")
     bar.progress(min(1.0, done / job.total) if job.total else float(job.state == "done"), text=text)
     if job.running:
-        stop.button("Stop", on_click=job.stop, disabled=job.stopping.is_set(), width="stretch")
+        adopted = st.session_state.get(ADOPTED) == job.number
+        hint = "This run was begun in another window, perhaps by another person." if adopted else None
+        stop.button("Stop", on_click=job.stop, disabled=job.stopping.is_set(), width="stretch", help=hint)
+        if adopted:
+            st.html(markup.quiet(hint))
     elif stop.button("Worklist", width="stretch", type="primary"):
         st.switch_page("pages/2_Worklist.py")
 

@@ -122,6 +122,8 @@ def test_a_run_goes_on_when_the_page_is_opened_anew(page):
     page.button[0].click().run()
     other = open_page("pages/1_Screen.py")
     assert other.session_state["job"] == page.session_state["job"]
+    assert "begun in another window" in words(other)
+    assert "begun in another window" not in words(page.run())
     finish(other)
 
 
