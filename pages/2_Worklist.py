@@ -8,7 +8,7 @@ from ui import markup, state
 from ui.filters import filter_bar
 from ui.frame import empty, guarded, page, trouble
 from ui.queue import flag_counts, queue
-from ui.sliders import explain, label_cards, rail
+from ui.sliders import explain, label_cards, moved, rail
 from ui.thresholds import current
 from ui.worklist_view import csv_button, headline, pages_of, rows
 
@@ -33,11 +33,11 @@ if not entries:
 def worklist() -> None:
     """Sliders and rows in one fragment: a slider redraws these and nothing else."""
     with guarded():
+        thresholds = moved(site, current(site))
         trouble()
-        thresholds = current(site)
         side, main = st.columns([1, 3.6], gap="medium")
         with side:
-            places = rail(site, thresholds)
+            places = rail()
         items = queue(state.entries(), thresholds.values, site.screener)
         explain(places, label_cards(site.screener), thresholds, flag_counts(items), len(items))
         with main, st.container(key="list"):

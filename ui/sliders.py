@@ -17,44 +17,58 @@ from ui import markup
 from ui.frame import told
 from ui.state import Site
 from ui.theme import slug
-from ui.thresholds import CHOICES, MINE, Thresholds, current, keep, meaning, with_preset, with_value
+from ui.thresholds import CHOICES, Thresholds, keep, meaning, with_preset, with_value
 
 STEP = 0.001
 
-
-def rail(site: Site, now: Thresholds) -> dict[str, st.delta_generator.DeltaGenerator]:
-    """Draw presets and sliders; gives a place below each slider for what it means."""
-    _seed(now)
-    with st.container(key="rail", gap=None):
-        return _rail(site)
+_PRESET, _PUT = "preset", "put"
+_WIDGETS = {_PRESET: "preset"} | {label: f"threshold_{slug(label)}" for label in LABELS}
 
 
-def _rail(site: Site) -> dict[str, st.delta_generator.DeltaGenerator]:
-    st.segmented_control(
-        "Thresholds",
-        CHOICES,
-        key="preset",
-        required=True,
-        on_change=_preset_moved,
-        args=(site,),
-        help="Where each score begins to raise a flag. The first three are the model card's own operating points; "
-        "moving any slider makes the set yours. They are kept for this site and these models.",
-    )
-    places = {}
+def moved(site: Site, now: Thresholds) -> Thresholds:
+    """The thresholds after what a hand did to the widgets since they were last drawn; kept if they changed.
+
+    Not by callbacks: Streamlit may break one off when the next slider moves already, and the first move would be
+    lost. Here the next run sees it again, for ``put`` remembers what was last put into a widget.
+    """
+    put: dict[str, object] = st.session_state.setdefault(_PUT, {})
+    held = {name: st.session_state.get(key) for name, key in _WIDGETS.items()}
+    heard = {name: value for name, value in held.items() if value is not None and value != put.get(name, value)}
+    new = now
+    if heard.get(_PRESET, now.preset) != now.preset:
+        new = with_preset(new, site.screener, str(heard[_PRESET]))
     for label in LABELS:
-        with st.container(key=f"class_{slug(label)}", gap=None):
-            st.slider(
-                label,
-                0.0,
-                1.0,
-                step=STEP,
-                format="%.3f",
-                key=_key(label),
-                on_change=_slider_moved,
-                args=(site, label),
-            )
-            places[label] = st.empty()
-    return places
+        if heard.get(label, now.values[label]) != now.values[label]:
+            new = with_value(new, label, float(str(heard[label])))
+    if new != now:
+        with told():
+            keep(site, new)
+    put.update(heard)
+    for name, value in {_PRESET: new.preset, **new.values}.items():
+        if held[name] != value:
+            st.session_state[_WIDGETS[name]] = value
+        put[name] = value
+    return new
+
+
+def rail() -> dict[str, st.delta_generator.DeltaGenerator]:
+    """Draw presets and sliders; gives a place below each slider for what it means."""
+    with st.container(key="rail", gap=None):
+        st.segmented_control(
+            "Thresholds",
+            CHOICES,
+            key=_WIDGETS[_PRESET],
+            required=True,
+            help="Where each score begins to raise a flag. The first three are the model card's own operating points; "
+            "moving any slider makes the set yours. They are kept for this site and these models.",
+        )
+        return {label: _slider(label) for label in LABELS}
+
+
+def _slider(label: str) -> st.delta_generator.DeltaGenerator:
+    with st.container(key=f"class_{slug(label)}", gap=None):
+        st.slider(label, 0.0, 1.0, step=STEP, format="%.3f", key=_WIDGETS[label])
+        return st.empty()
 
 
 def explain(
@@ -73,25 +87,3 @@ def explain(
 def label_cards(screener: Screener) -> dict[str, LabelCard]:
     """The card of each finding."""
     return {str(item.finding): item for card in screener.cards for item in card.finding_labels}
-
-
-def _key(label: str) -> str:
-    return f"threshold_{slug(label)}"
-
-
-def _seed(now: Thresholds) -> None:
-    """Put the thresholds into the widgets on arrival and after a preset; never under a finger that still drags."""
-    wanted = {"preset": now.preset} | {_key(label): now.values[label] for label in LABELS}
-    for key, value in wanted.items():
-        if st.session_state.get(key) != value:
-            st.session_state[key] = value
-
-
-def _preset_moved(site: Site) -> None:
-    with told():
-        keep(site, with_preset(current(site), site.screener, st.session_state["preset"] or MINE))
-
-
-def _slider_moved(site: Site, label: str) -> None:
-    with told():
-        keep(site, with_value(current(site), label, float(st.session_state[_key(label)])))

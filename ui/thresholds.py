@@ -46,8 +46,10 @@ def current(site: Site) -> Thresholds:
 def keep(site: Site, thresholds: Thresholds) -> None:
     """Make these the session's thresholds and the site's."""
     key = site.screener.models_key
-    st.session_state[_SESSION] = (key, thresholds)
-    site.store.put_setting(_name(key), {"preset": thresholds.preset, "mine": dict(thresholds.mine)})
+    try:
+        site.store.put_setting(_name(key), {"preset": thresholds.preset, "mine": dict(thresholds.mine)})
+    finally:
+        st.session_state[_SESSION] = (key, thresholds)
 
 
 def with_preset(old: Thresholds, screener: Screener, preset: str) -> Thresholds:
