@@ -21,7 +21,7 @@ from ui.thresholds import CHOICES, Thresholds, keep, meaning, with_preset, with_
 
 STEP = 0.001
 
-_PRESET, _PUT = "preset", "put"
+_PRESET, _PUT, _SAID = "preset", "put", "said"
 _WIDGETS = {_PRESET: "preset"} | {label: f"threshold_{slug(label)}" for label in LABELS}
 
 
@@ -34,6 +34,9 @@ def moved(site: Site, now: Thresholds) -> Thresholds:
     put: dict[str, object] = st.session_state.setdefault(_PUT, {})
     held = {name: st.session_state.get(key) for name, key in _WIDGETS.items()}
     heard = {name: value for name, value in held.items() if value is not None and value != put.get(name, value)}
+    if len(heard) > 1 and held[_PRESET] == st.session_state.get(_SAID):
+        heard.pop(_PRESET, None)  # the browser had not been told of "mine" when the next slider moved: no hand did this
+    st.session_state[_SAID] = held[_PRESET]
     new = now
     if heard.get(_PRESET, now.preset) != now.preset:
         new = with_preset(new, site.screener, str(heard[_PRESET]))

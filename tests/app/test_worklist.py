@@ -163,3 +163,13 @@ def test_a_film_screened_by_other_models_is_to_be_checked_and_says_why(stored, m
     app = open_page(PAGE)
     assert lanes(app) == {"low.png": "check"}
     assert any("another model version" in reason for reason in component(app, "cxr_listing")["rows"][0]["reasons"])
+
+
+def test_a_browser_that_has_not_heard_of_mine_yet_takes_no_earlier_move_back(three):
+    app = open_page(PAGE)
+    slider(app, LABELS[0]).set_value(0.9)
+    app.run()
+    app.session_state["preset"] = "balanced"  # what the browser still shows when the next slider moves at once
+    slider(app, LABELS[1]).set_value(0.8)
+    app.run()
+    assert [item.value for item in app.slider][:3] == [0.9, 0.8, 0.6]
