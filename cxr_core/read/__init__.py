@@ -11,14 +11,17 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 
-from cxr_core.errors import EmptyFile, NotAnImage
+from cxr_core.errors import EmptyFile, NotAnImage, Refusal
+from cxr_core.read.bitmap import TIFF_SIGNATURES, looks_like_bmp, read_bmp, read_tiff
+from cxr_core.read.dicom import identify as identify_dicom
 from cxr_core.read.dicom import looks_like_dicom, read_dicom
-from cxr_core.read.picture import JPEG_SIGNATURE, PNG_SIGNATURE, read_jpeg, read_png
+from cxr_core.read.picture import JPEG_SIGNATURE, read_jpeg, read_png
+from cxr_core.read.png import PNG_SIGNATURE
 from cxr_core.read.quiet import contain
-from cxr_core.records import Radiograph
+from cxr_core.records import Identity, Radiograph
 from cxr_core.settings import Settings
 
-__all__ = ["READERS", "digest", "read"]
+__all__ = ["READERS", "digest", "identify", "read"]
 
 Reader = Callable[[bytes, str, str, Settings], Radiograph]
 Test = Callable[[bytes], bool]
@@ -28,6 +31,8 @@ READERS: Mapping[str, tuple[Test, Reader]] = MappingProxyType(
         "png": (lambda data: data.startswith(PNG_SIGNATURE), read_png),
         "jpeg": (lambda data: data.startswith(JPEG_SIGNATURE), read_jpeg),
         "dicom": (looks_like_dicom, read_dicom),
+        "tiff": (lambda data: data.startswith(TIFF_SIGNATURES), read_tiff),
+        "bmp": (looks_like_bmp, read_bmp),
     }
 )
 """Format -> (does the file begin like it, its reader); asked in this order."""
@@ -38,9 +43,6 @@ _OTHERS: Mapping[bytes, str] = MappingProxyType(
     {
         b"%PDF": "a PDF document",
         b"GIF8": "a GIF picture",
-        b"II*\0": "a TIFF picture",
-        b"MM\0*": "a TIFF picture",
-        b"BM": "a BMP picture",
         b"PK\x03\x04": "a zip archive",
         b"PK\x05\x06": "an empty zip archive",
         b"\x1f\x8b": "a gzip archive",
@@ -52,15 +54,30 @@ _OTHERS: Mapping[bytes, str] = MappingProxyType(
 )
 
 
-def read(data: bytes, name: str, settings: Settings) -> Radiograph:
-    """The film in ``data``; raises Refusal with a stable code. ``name`` is only carried along."""
+def read(data: bytes, name: str, settings: Settings, sha256: str | None = None) -> Radiograph:
+    """The film in ``data``; raises Refusal with a stable code. ``name`` is only carried along.
+
+    ``sha256`` is the digest of the data, where the caller has it already.
+    """
     if not data:
         raise EmptyFile("The file is empty (0 bytes). Copy or export it again from its source.")
     for belongs, reader in READERS.values():
         if belongs(data):
-            return contain(partial(reader, data, name, digest(data), settings), _BROKEN)
+            return contain(partial(reader, data, name, sha256 or digest(data), settings), _BROKEN)
     found = next((kind for start, kind in _OTHERS.items() if data.startswith(start)), "not a picture in a known format")
-    raise NotAnImage(f"The file is {found}. Send the film as DICOM, PNG or JPEG; its name and extension do not matter.")
+    raise NotAnImage(
+        f"The file is {found}. Send the film as DICOM, PNG, JPEG, TIFF or BMP; its name and extension do not matter."
+    )
+
+
+def identify(data: bytes, settings: Settings) -> Identity | None:
+    """Whose film the file is, where it is a DICOM file and says so, also if the film itself cannot be read."""
+    if not looks_like_dicom(data):
+        return None
+    try:
+        return identify_dicom(data, settings)
+    except Refusal:
+        return None
 
 
 def digest(data: bytes) -> str:

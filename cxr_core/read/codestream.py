@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+_SCAN, _MOST_SCANS = b"\xff\xda", 500  # a progressive film has about ten, of three colours perhaps a hundred
 _STANDALONE = frozenset((0x01, *range(0xD0, 0xD9)))
 _FRAMES = frozenset((*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0), 0xF7))
 
@@ -28,7 +29,8 @@ class Frame:
 def jpeg_frame(data: bytes) -> Frame | None:
     """The frame header of a JPEG or JPEG-LS stream (T.81 B.2.2), found by walking its segments up to the first scan.
 
-    None also where there are two: decoders differ in which one they believe, so neither size can be relied on.
+    None also where there are two: decoders differ in which one they believe, so neither size can be relied on. And
+    where there are more scans than any encoder writes: each costs a walk over the whole picture, whatever it holds.
     """
     at, found = 2, None
     while at + 4 <= len(data):
@@ -44,7 +46,8 @@ def jpeg_frame(data: bytes) -> Frame | None:
             bits, height, width, channels = struct.unpack(">BHHB", data[at + 4 : at + 10])
             found = Frame(width, height, channels, bits, marker)
         if marker == 0xDA:
-            return found
+            # No coded byte FF is followed by DA, so this counts markers, and those of a thumbnail.
+            return found if data.count(_SCAN) <= _MOST_SCANS else None
         if marker == 0xD9:
             return None
         at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")

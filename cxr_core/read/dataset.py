@@ -1,7 +1,7 @@
 """DICOM bytes -> the few attributes that reading a film needs, checked; no pixel is decoded here.
 
-Only the tags in _TAGS are parsed: a name or an identifier that is never read cannot leak. Sources: PS3.10 (files),
-PS3.3 C.7.6.3 (image pixel), C.8.11 (digital X-ray), PS3.6 (registry of UIDs).
+Only the tags in _TAGS are parsed: what is never read cannot leak. Those that name a patient go into the Identity and
+nowhere else. Sources: PS3.10 (files), PS3.3 C.7.6.3 (image pixel), C.8.11 (digital X-ray), PS3.6 (registry of UIDs).
 """
 
 from __future__ import annotations
@@ -18,16 +18,23 @@ from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, Implic
 
 from cxr_core.errors import DamagedImage, NoPixels, NotARadiograph, TooLarge, UnsupportedEncoding
 from cxr_core.read.grey import Depth, check_size
+from cxr_core.read.identity import KEYWORDS as IDENTITY
 from cxr_core.read.quiet import contain
 from cxr_core.settings import Settings
 
 BROKEN = "The DICOM file is damaged or cut short. Send or export it again from its source."
 
 _PREAMBLE = 128
-_PIXEL_DATA = (b"\xe0\x7f\x10\x00", b"\x7f\xe0\x00\x10")
+PIXEL_DATA = (b"\xe0\x7f\x10\x00", b"\x7f\xe0\x00\x10")
+_MAX_RATIO, _RATIO_MATTERS = 200, 10_000_000
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
+_SHUTTER = (
+    "{}Shape", "{}LeftVerticalEdge", "{}RightVerticalEdge", "{}UpperHorizontalEdge", "{}LowerHorizontalEdge",
+    "CenterOfCircular{}", "RadiusOfCircular{}", "VerticesOfThePolygonal{}",
+)  # fmt: skip
 _TAGS = (
-    "SOPClassUID", "Modality", "BodyPartExamined", "ViewPosition", "PresentationIntentType",
+    "SOPClassUID", "PresentationIntentType", "PixelIntensityRelationship", "PixelIntensityRelationshipSign",
+    *IDENTITY.values(), "Laterality", *(tag.format(kind) for kind in ("Shutter", "Collimator") for tag in _SHUTTER),
     "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames", "Rows", "Columns",
     "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelPaddingValue", "PixelPaddingRangeLimit",
     "PresentationLUTShape", "RescaleSlope", "RescaleIntercept", "ModalityLUTSequence",
@@ -35,6 +42,7 @@ _TAGS = (
     "RedPaletteColorLookupTableDescriptor", "GreenPaletteColorLookupTableDescriptor",
     "BluePaletteColorLookupTableDescriptor", "RedPaletteColorLookupTableData",
     "GreenPaletteColorLookupTableData", "BluePaletteColorLookupTableData",
+    "PatientOrientation", "BurnedInAnnotation",
     "ExtendedOffsetTable", "ExtendedOffsetTableLengths", "PixelData", "FloatPixelData", "DoubleFloatPixelData",
 )  # fmt: skip
 
@@ -94,21 +102,24 @@ def looks_like_dicom(data: bytes) -> bool:
     return explicit or (little and int.from_bytes(data[4:8], "little") < 1024)
 
 
-def parse(data: bytes, settings: Settings) -> Dataset:
-    """The dataset with the tags above and a transfer syntax; DamagedImage where it cannot be followed to its end."""
+def parse(data: bytes, settings: Settings, *, whole: bool = True) -> Dataset:
+    """The dataset with the tags above and a transfer syntax; DamagedImage where it cannot be followed to its end.
+
+    Not ``whole``: only what stands before the pixels.
+    """
     if data[:4] == b"DICM":
         data = bytes(_PREAMBLE) + data
     limit = settings.max_file_mb * 1_000_000
     data = _inflated(data, limit)
-    dataset = _parse(data)
-    if "PixelData" not in dataset and any(tag in data for tag in _PIXEL_DATA):
+    dataset = _parse(data, whole=whole)
+    if whole and "PixelData" not in dataset and any(tag in data for tag in PIXEL_DATA):
         # The parser stops without a word where a length leads beyond the end of the file.
         raise DamagedImage(BROKEN)
     return dataset
 
 
-def _parse(data: bytes) -> Dataset:
-    dataset = pydicom.dcmread(BytesIO(data), force=True, specific_tags=list(_TAGS))
+def _parse(data: bytes, *, whole: bool) -> Dataset:
+    dataset = pydicom.dcmread(BytesIO(data), force=True, specific_tags=list(_TAGS), stop_before_pixels=not whole)
     if not dataset.file_meta.get("TransferSyntaxUID"):
         implicit, little = dataset.original_encoding
         explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
@@ -116,12 +127,25 @@ def _parse(data: bytes) -> Dataset:
     return dataset
 
 
+def is_deflated(data: bytes) -> bool:
+    """Whether all after the file's own header is compressed (PS3.5 A.5), so that nothing is known of its pixels."""
+    return _DEFLATED in data[144 : _after_meta(data)]
+
+
+def _after_meta(data: bytes) -> int:
+    """Where the file meta group ends, by its length element (PS3.10 7.1)."""
+    return 144 + (int.from_bytes(data[140:144], "little") if data[132:138] == b"\x02\0\0\0UL" else 0)
+
+
 def _inflated(data: bytes, limit: int) -> bytes:
-    """A deflated dataset (PS3.5 A.5) unpacked to at most ``limit`` bytes, without its header; else ``data`` itself."""
-    length = int.from_bytes(data[140:144], "little") if data[132:138] == b"\x02\0\0\0UL" else 0
-    start = 144 + length
-    if _DEFLATED not in data[144:start]:
+    """A deflated dataset (PS3.5 A.5) unpacked to at most ``limit`` bytes, without its header; else ``data`` itself.
+
+    Nor to more than a mostly black film could be packed to: a bomb is not to cost seconds.
+    """
+    if not is_deflated(data):
         return data
+    start = _after_meta(data)
+    limit = min(limit, max(_RATIO_MATTERS, _MAX_RATIO * len(data)))
     unpacked = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data[start:], limit + 1)
     if len(unpacked) > limit:
         raise TooLarge(
@@ -162,18 +186,25 @@ def present(dataset: Dataset, keyword: str) -> bool:
         return True
 
 
-def word(dataset: Dataset, keyword: str) -> str:
-    """The first value of a code string in capitals; "" where it is absent or unreadable."""
+def words(dataset: Dataset, keyword: str) -> tuple[str, ...]:
+    """All values of a code string in capitals; () where it is absent, empty or unreadable."""
 
-    def convert() -> str:
+    def convert() -> tuple[str, ...]:
         value: Any = dataset.get(keyword)
-        first = value if isinstance(value, str) or not value else value[0]
-        return str(first or "").strip(" \0").upper()
+        if not value:
+            return ()
+        found = (str(item or "").strip(" \0").upper() for item in ([value] if isinstance(value, str) else value))
+        return tuple(item for item in found if item)
 
     try:
         return contain(convert, BROKEN)
     except DamagedImage:
-        return ""
+        return ()
+
+
+def word(dataset: Dataset, keyword: str) -> str:
+    """The first value of a code string in capitals; "" where it is absent or unreadable."""
+    return next(iter(words(dataset, keyword)), "")
 
 
 def check_kind(dataset: Dataset) -> None:
@@ -191,14 +222,10 @@ def check_kind(dataset: Dataset) -> None:
         raise NotARadiograph(f"The DICOM object is a {uid.name}, not an X-ray film. Send CR or DX images.")
 
 
-def check_body_part(dataset: Dataset) -> None:
-    """NotARadiograph for a film of which the file itself says that it shows another part of the body."""
+def other_part(dataset: Dataset) -> str:
+    """The part of the body, where the file says that it shows another one than the chest; else ""."""
     part = word(dataset, "BodyPartExamined")
-    if part in _OTHER_PARTS:
-        raise NotARadiograph(
-            f"The DICOM file says that it shows another part of the body ({part}), not the chest. "
-            "Send chest films; if the entry is wrong, mend it at its source."
-        )
+    return part if part in _OTHER_PARTS else ""
 
 
 def layout_of(dataset: Dataset, settings: Settings) -> Layout:

@@ -9,6 +9,7 @@ decoded. This module knows nothing of greys.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from io import BytesIO
 from types import MappingProxyType
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 from imagecodecs import jpeg2k_decode, jpeg8_decode, jpegls_decode
 from pydicom import uid
 from pydicom.dataset import Dataset
-from pydicom.encaps import get_frame
+from pydicom.encaps import generate_fragments, get_frame, parse_basic_offsets
 from pydicom.pixels import apply_color_lut, convert_color_space, get_decoder
 from pydicom.uid import UID
 
@@ -48,7 +49,25 @@ STREAMS: Mapping[UID, tuple[Header, Codec]] = MappingProxyType(
 
 _NATIVE = (uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian)
 _EIGHT_BIT_JPEG = (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit)
+_LOSSLESS_JPEG = (uid.JPEGLossless, uid.JPEGLosslessSV1)
 _END_OF_IMAGE = b"\xff\xd9"
+_MORE_SCAN = b"\x55\xaa" * 64
+
+
+def bytes_a_pixel(layout: Layout) -> int:
+    """Most memory that decoding takes for a pixel, the decoder's own buffers and the greys included.
+
+    OpenJPEG holds every sample as 32 bits twice. libjpeg keeps whole pictures of 16-bit coefficients or differences
+    where a stream has several scans. Changing luminance and chrominance to colour takes floats.
+    """
+    sample = layout.allocated // 8
+    if layout.photometric.startswith("YBR_FULL"):
+        return layout.samples * (2 * sample + 8) + 2
+    if layout.syntax in STREAMS:
+        _, codec = STREAMS[layout.syntax]
+        own = {jpeg2k_decode: 8, jpeg8_decode: 2 + sample}.get(codec, sample)
+        return layout.samples * (own + sample) + 2
+    return layout.samples * (3 if layout.syntax == uid.RLELossless else 2) * sample + 2
 
 
 def first_frame(dataset: Dataset, layout: Layout) -> tuple[Stored, Depth]:
@@ -81,13 +100,38 @@ def _complete(dataset: Dataset, layout: Layout) -> None:
 
 def _native(dataset: Dataset, layout: Layout) -> Stored:
     """Uncompressed pixels, taken where they lie."""
+    _check_length(dataset, layout)
     decoder = get_decoder(layout.syntax)
     stored = decoder.as_array(dataset, index=0, view_only=True, correct_unused_bits=False)[0]
     return _only_stored_bits(stored, layout)
 
 
+def _check_length(dataset: Dataset, layout: Layout) -> None:
+    """DamagedImage where there are pixels beyond those laid out: Rows or Columns are wrong, and lines would shear.
+
+    A little padding is common, and so are further frames that the header does not count.
+    """
+    line = layout.width * layout.samples * layout.allocated // 8
+    if layout.photometric == "YBR_FULL_422":
+        line = line * 2 // 3
+    beyond = len(dataset.PixelData) % max(1, line * layout.height)
+    if len(dataset.PixelData) > line * layout.height * layout.frames and beyond > line:
+        raise DamagedImage(
+            "The DICOM file holds more pixels than its Rows and Columns lay out. Export it again from its source."
+        )
+
+
+def _stream(dataset: Dataset, layout: Layout) -> bytes:
+    """The first frame's stream: of a single frame all fragments, whatever the offset table says of them."""
+    if layout.frames > 1:
+        return bytes(get_frame(dataset.PixelData, 0, number_of_frames=layout.frames))
+    fragments = BytesIO(dataset.PixelData)
+    parse_basic_offsets(fragments)
+    return b"".join(generate_fragments(fragments))
+
+
 def _encapsulated(dataset: Dataset, layout: Layout) -> tuple[Stored, Depth]:
-    stream = get_frame(dataset.PixelData, 0, number_of_frames=layout.frames)
+    stream = _stream(dataset, layout)
     if layout.syntax == uid.RLELossless:
         return _run_length(stream, layout), layout.depth
     header, codec = STREAMS[layout.syntax]
@@ -114,6 +158,8 @@ def _decoded(stream: bytes, codec: Codec, layout: Layout, frame: Frame) -> Store
     if codec is not jpeg2k_decode and not stream.rstrip(b"\0").endswith(_END_OF_IMAGE):
         raise DamagedImage(BROKEN)
     stored = np.asarray(codec(stream))
+    if layout.syntax in _LOSSLESS_JPEG and _sealed(stream, codec, stored):
+        raise DamagedImage(BROKEN)
     stored = stored.view(f"u{stored.dtype.itemsize}") & ((1 << frame.bits) - 1)
     stored = stored.astype(f"u{layout.allocated // 8}", copy=False)
     if layout.depth.signed:
@@ -122,6 +168,20 @@ def _decoded(stream: bytes, codec: Codec, layout: Layout, frame: Frame) -> Store
     if layout.photometric.startswith("YBR_FULL"):
         stored = convert_color_space(stored, "YBR_FULL", "RGB")
     return np.asarray(stored)
+
+
+def _sealed(stream: bytes, codec: Codec, stored: Stored) -> bool:
+    """Whether a stream was cut short and then sealed with an end marker.
+
+    Its decoder repeats one grey for what is missing, so only a film whose last row is a single grey is suspected (a
+    collimator's border looks the same). Decoded again with a few bytes more before the end marker, a whole stream gives
+    the same picture, because its scan is over; one that was cut goes on with them.
+    """
+    last = stored[-1]
+    if (last != last[0]).any():
+        return False
+    end = stream.rstrip(b"\0").removesuffix(_END_OF_IMAGE)
+    return bool((np.asarray(codec(end + _MORE_SCAN + _END_OF_IMAGE)) != stored).any())
 
 
 def _widened(stored: Stored, layout: Layout, frame: Frame) -> tuple[Stored, Depth]:

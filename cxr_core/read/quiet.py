@@ -1,8 +1,8 @@
 """Keeps a foreign reader's words inside: no warning, log line or exception text of pydicom or a codec gets out.
 
 pydicom quotes the value it complains about, and that value may be a patient's name. So its warnings and its logger are
-muted while any thread reads, and its exceptions are replaced by a Refusal that holds only the exception's type and no
-cause.
+muted while any thread reads, and its exceptions are replaced by a Refusal without cause or quotation; the exception's
+type alone goes to the log.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 _LOGGERS = ("pydicom", "pylibjpeg", "openjpeg", "PIL")
 
+_log = logging.getLogger(__name__)
 _lock = threading.Lock()
 _readers = 0
 _saved: list[tuple[logging.Logger, bool]] = []
@@ -78,4 +79,5 @@ def contain(work: Callable[[], T], otherwise: str, refusal: type[Refusal] = Dama
         # error have no common parent but Exception, and one odd file must not end the run of all others.
         kind = type(exc).__name__
     # Outside the handler: Python would otherwise keep the foreign exception, and the value it quotes, as context.
-    raise refusal(f"{otherwise} [{kind}]")
+    _log.info("a reader gave up with %s", kind)
+    raise refusal(otherwise)

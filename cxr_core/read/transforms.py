@@ -2,6 +2,9 @@
 
 Order of PS3.4 N.2 and PS3.3 C.11: modality LUT or rescale, then VOI LUT or window, then polarity. All of it is worked
 out on the table of storable values and looked up once. Broken or absent instructions fall back to robust percentiles.
+
+A raw image (for processing) comes without instructions and linear in dose as often as not; it is shown by the logarithm
+of the dose, as film and every processed image are, with its dark and bright ends as the intensity's sign says.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ from cxr_core.records import Notice
 Values = npt.NDArray[np.float64]
 
 _VISIBLE = 0.02
+_RAW_CLASS = "1.2.840.10008.5.1.4.1.1.1.1.1"  # Digital X-Ray, for processing
 WINDOW_MENDED = Notice(
     "window_mended",
     "The file's display window leaves no picture; the greys were set from the film itself. "
@@ -52,11 +56,34 @@ def greys_of(dataset: Dataset, stored: Stored, depth: Depth, *, inverted: bool) 
     counts[padding] = 0
     check_contrast(counts)
     values = _modality(dataset, depth.values())
+    sign = number(dataset, "PixelIntensityRelationshipSign") if is_raw(dataset) else None
+    if sign:
+        values, inverted = _attenuation(dataset, values, counts), sign > 0
     greys, notices = _voi(dataset, values, counts)
     if inverted:
         greys = 1.0 - greys
     greys[padding] = 0.0
-    return look_up(stored, greys, depth), notices + _polarity_notice(dataset, inverted=inverted)
+    doubt = () if sign else _polarity_notice(dataset, inverted=inverted)
+    return look_up(stored, greys, depth), notices + doubt
+
+
+def is_raw(dataset: Dataset) -> bool:
+    """Whether it is a detector's raw image, never meant to be looked at (PS3.3 C.7.6.1.1.3, C.8.11.3)."""
+    return word(dataset, "PresentationIntentType") == "FOR PROCESSING" or word(dataset, "SOPClassUID") == _RAW_CLASS
+
+
+def _attenuation(dataset: Dataset, values: Values, counts: npt.NDArray[np.int64]) -> Values:
+    """Raw values that rise or fall evenly with what was attenuated: LIN ones through a logarithm (C.8.11.3.1.2).
+
+    The sign says only which end is bright: 1, less intensity is a lower value, so bone is dark until inverted. Values
+    that fall with intensity are counted from the highest that can be stored, where there is none.
+    """
+    if word(dataset, "PixelIntensityRelationship") != "LIN" or _asked(dataset):
+        return values
+    seen = values[counts > 0]
+    if (number(dataset, "PixelIntensityRelationshipSign") or 1.0) > 0:
+        return np.asarray(np.log1p(np.maximum(values - min(0.0, float(seen.min())), 0.0)))
+    return np.asarray(-np.log1p(float(values.max()) - values))
 
 
 def _padding(dataset: Dataset, depth: Depth) -> slice:
@@ -88,11 +115,15 @@ def _voi(dataset: Dataset, values: Values, counts: npt.NDArray[np.int64]) -> tup
             return greys, ()
     for centre, width in zip(numbers(dataset, "WindowCenter"), numbers(dataset, "WindowWidth"), strict=False):
         greys = window(values, centre, width, word(dataset, "VOILUTFunction"))
-        if _visible(greys, counts):
+        if width and _visible(greys, counts):
             return greys, ()
     greys, notices = full_or_stretched(values, counts, as_shown=values.size <= 256)
-    asked = any(present(dataset, keyword) for keyword in ("VOILUTSequence", "WindowCenter", "WindowWidth"))
-    return greys, (WINDOW_MENDED,) if asked else notices
+    return greys, (WINDOW_MENDED,) if _asked(dataset) else notices
+
+
+def _asked(dataset: Dataset) -> bool:
+    """Whether the file gives display instructions, usable or not."""
+    return any(present(dataset, keyword) for keyword in ("VOILUTSequence", "WindowCenter", "WindowWidth"))
 
 
 def window(values: Values, centre: float, width: float, function: str) -> Values:

@@ -151,7 +151,7 @@ def photograph():
         (claiming(20000, 20000, 16, 6), "too_large"),
         (claiming(1, 1), "too_small"),
         (claiming(63, 5000), "too_small"),
-        (claiming(0, 500), "too_large"),
+        (claiming(0, 500), "too_small"),
         (claiming(500, 500), "damaged_image"),
         (opencv_png(np.full((96, 96), 77, np.uint8)), "no_contrast"),
         (opencv_png(np.full((96, 96), 40000, np.uint16)), "no_contrast"),
@@ -275,3 +275,14 @@ def test_reading_takes_no_more_memory_than_is_set_aside_for_it(layers, dtype):
     tracemalloc.stop()
     working = 30_000_000  # strips, tables and a sample of the pixels, whatever the film's size
     assert peak <= BYTES_A_PIXEL * radiograph.pixels.size + len(data) + working
+
+
+@pytest.mark.parametrize(("mode", "code"), [("L", "read"), ("CMYK", "too_large")])
+def test_what_a_decoder_holds_beside_the_picture_counts_against_the_limit(mode, code):
+    """Of a progressive picture the coefficients are all kept, 16 bits a sample, until its last scan."""
+    data = encoded(
+        Image.fromarray((phantom(1, height=950, width=1000) >> 8).astype(np.uint8)).convert(mode),
+        "JPEG",
+        progressive=True,
+    )
+    assert outcome(data, Settings(max_megapixels=1)) == code

@@ -209,3 +209,44 @@ def test_the_histogram_counts_every_pixel_of_a_small_film_in_its_bin(bits, signe
     assert counts[int(stored[3, 5]) - depth.low] == (stored == stored[3, 5]).sum()
     shown, _ = full_or_stretched(depth.values(), counts, as_shown=bits == 8)
     assert (np.diff(shown) >= 0).all()
+
+
+@pytest.mark.parametrize("centre", [2048, 0])
+def test_a_window_without_width_is_mended_and_said(centre):
+    stored = film()
+    radiograph = greys(stored, WindowCenter=centre, WindowWidth=0)
+    assert codes(radiograph) == ["window_mended"]
+    np.testing.assert_array_equal(radiograph.pixels, greys(stored).pixels)
+
+
+def raw(stored, **attributes):
+    return greys(stored, 14, PresentationIntentType="FOR PROCESSING", **attributes)
+
+
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+@pytest.mark.parametrize(("relationship", "sign"), [("LIN", 1), ("LIN", -1), ("LOG", 1), ("LOG", -1)])
+def test_a_raw_image_shows_attenuation_bone_bright_whatever_it_stores(relationship, sign, photometric):
+    """The same film as dose or its logarithm, rising or falling with it, is about the same picture."""
+    attenuation = film(1, 96, 80).astype(float) / 4095 * 3
+    dose = np.exp(-attenuation)
+    stored = np.round(16000 * dose) if relationship == "LIN" else np.round((3 - attenuation) * 5000)
+    if sign < 0:
+        stored = 16383 - stored
+    shown = raw(
+        stored.astype(np.uint16),
+        PhotometricInterpretation=photometric,
+        PixelIntensityRelationship=relationship,
+        PixelIntensityRelationshipSign=sign,
+    )
+    assert codes(shown) == ["for_processing"]
+    seen = stretched(attenuation)
+    assert np.abs(np.clip(seen, 0, 1) - shown.pixels / 65535).max() < 0.02
+
+
+def test_a_raw_image_that_says_nothing_of_its_intensity_follows_its_photometric_interpretation():
+    stored = film(bits=12)
+    silent = {"PixelIntensityRelationship": None, "PixelIntensityRelationshipSign": None}
+    upright = raw(stored, **silent).pixels.astype(int)
+    np.testing.assert_allclose(upright, np.clip(stretched(stored.astype(float)), 0, 1) * 65535, atol=1)
+    turned = raw(stored, PhotometricInterpretation="MONOCHROME1", **silent).pixels
+    np.testing.assert_allclose(turned, 65535 - upright, atol=1)
