@@ -43,6 +43,8 @@ def draw(rng: np.random.Generator, ranges: Augment) -> View:
         stretch[rng.integers(2)] *= rng.uniform(ranges.squeeze, 1.0)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     linear = turn * stretch[:, None]
+    if ranges.shear:
+        linear = linear @ np.array([[1.0, rng.uniform(-ranges.shear, ranges.shear)], [0.0, 1.0]])
     if ranges.flip and rng.random() < 0.5:
         linear[:, 0] *= -1
     shift = rng.uniform(-ranges.shift, ranges.shift, 2)

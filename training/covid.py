@@ -6,9 +6,11 @@ its stratum is empty, so no batch can hold it. 'covid' is radiographic appearanc
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from training.data import EXTERNAL, Area, Example, area, fold_of, number, rows
+from cxr_core.records import COVID as FINDING
+from training.data import EXTERNAL, Area, Classes, Example, area, fold_of, number, rows
 from training.errors import UnknownLabel
 
 NEGATIVE, POSITIVE = "covid_19_negative", "covid_19_positive"
@@ -28,6 +30,33 @@ _STRATA = {
 }
 _KINDS = {"opacity": POSITIVE, "lungs": NEGATIVE}
 _OTHER_KINDS = ("left_lung", "right_lung")
+
+
+def _drawn(names: frozenset[str]) -> tuple[dict[str, int], str]:
+    """A film with a positive box is positive, one with a negative box alone is negative, one without says nothing."""
+    if not names:
+        return {}, ""
+    positive = int(POSITIVE in names)
+    return {COVID: positive, OPACITY: positive}, "typical" if positive else "negative"
+
+
+def _reviewed(said: Mapping[str, int], boxed: bool) -> tuple[dict[str, int], str]:
+    """A film without the appearance may still be opaque: that stays unknown."""
+    if FINDING not in said:
+        return {}, ""
+    if said[FINDING] or boxed:
+        return {COVID: 1, OPACITY: 1}, "typical"
+    return {COVID: 0}, "negative"
+
+
+CLASSES = Classes(
+    table="covid/images.csv",
+    names=BOX_CLASSES,
+    spellings={"covid-19": POSITIVE, "covid": POSITIVE, "positive": POSITIVE, "negative": NEGATIVE},
+    findings={FINDING: POSITIVE},
+    drawn=_drawn,
+    reviewed=_reviewed,
+)
 
 
 def read(folder: Path) -> list[Example]:

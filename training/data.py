@@ -1,27 +1,37 @@
 """Examples: what one film teaches, and the checks every data set passes before the first step.
 
-In: rows of the data folder's tables, through a recipe's reader (nih.py, covid.py). Out: Example records. It opens no
-image; cache.py does.
+In: rows of tables, annotations or records, through a reader (sources.py lists them). Out: Example records. It decodes
+no picture; cache.py does.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from training.errors import BadBox, EmptyClass, MissingData, UnknownLabel
+import numpy as np
+
+from training.errors import BadBox, BadFile, EmptyClass, MissingData, UnknownLabel
 
 FOLDS = (0, 1, 2, 3, 4)
 VALIDATION = 4
-EXTERNAL = -1
+EXTERNAL = -1  # measured only
+ALWAYS = -2  # in no fold: trained on whichever is held out
+
+_NIH_NAME = re.compile(r"^(\d{8})_\d{3}")
 
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """A box of one class: fractions of the picture's width and height."""
+    """A box of one class: fractions of the picture's width and height, as single precision holds them.
+
+    So a box survives TFRecords, whose floats are 32 bits wide.
+    """
 
     label: str
     x1: float
@@ -43,6 +53,7 @@ class Example:
     ``targets``: image-level truth, 1 or 0; a target that is not known is absent. ``areas``: boxes. ``searched``: box
     classes for which every box is known, so that their absence teaches too. ``group``: films that share a patient or
     are copies of one film; a group is never split. ``stratum``: its part of a batch; empty if never trained on.
+    ``span``: (offset, length) of the picture's bytes in ``path``; None if the file is the picture.
     """
 
     name: str
@@ -55,6 +66,46 @@ class Example:
     areas: tuple[Area, ...] = ()
     searched: frozenset[str] = frozenset()
     facts: Mapping[str, str] = field(default_factory=dict)
+    span: tuple[int, int] | None = None
+
+    def encoded(self) -> bytes:
+        """The picture's bytes as they came; MissingData if they are not there."""
+        offset, length = self.span or (0, -1)
+        try:
+            with self.path.open("rb") as stream:
+                stream.seek(offset)
+                data = stream.read(length)
+        except OSError as exc:
+            raise MissingData(f"{self.name} cannot be opened ({type(exc).__name__})") from exc
+        if len(data) < length:
+            raise MissingData(f"{self.path.name} ends within the picture {self.name}; copy it again")
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """How a detector's classes are told in files that know boxes alone: VOC XML, box lists, foreign records, reviews.
+
+    ``table``: the shared layout's table of films, by which it is recognised. ``names``: classes in the label map's
+    order, from 1. ``spellings``: other spellings, in lower case. ``findings``: the class that stands for a finding of
+    the app. ``drawn``: names of the classes drawn on a film whose every box is known -> its targets and stratum ("" if
+    it teaches nothing). ``reviewed``: what a reader said of findings, 1 or 0, and whether boxes are known -> the same.
+    """
+
+    table: str
+    names: tuple[str, ...]
+    spellings: Mapping[str, str]
+    findings: Mapping[str, str]
+    drawn: Callable[[frozenset[str]], tuple[dict[str, int], str]]
+    reviewed: Callable[[Mapping[str, int], bool], tuple[dict[str, int], str]]
+
+    def known(self, where: str, label: str) -> str:
+        """The class meant by ``label``; UnknownLabel says where an unknown one stands."""
+        plain = label.strip().lower()
+        found = {name.lower(): name for name in self.names} | dict(self.spellings)
+        if plain not in found:
+            raise UnknownLabel(f"{where}: {label!r} is none of {', '.join(self.names)}")
+        return found[plain]
 
 
 def rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
@@ -63,13 +114,27 @@ def rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, st
         raise MissingData(
             f"{path.name} is not in the data folder {path.parent.name}/; see docs/training.md for its layout"
         )
+    table = lines(path)
+    _, header = next(table, (1, []))
+    missing = set(columns) - set(header)
+    if missing:
+        raise MissingData(f"{path.name} lacks the columns {', '.join(sorted(missing))}")
+    for line, cells in table:
+        if len(cells) < len(header):
+            raise BadFile(f"{path.name} line {line}: expected {len(header)} cells as in the header, got {len(cells)}")
+        yield line, dict(zip(header, cells, strict=False))
+
+
+def lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """(line number, cells) of a CSV file without its empty lines; BadFile where it is no text or no CSV."""
     with path.open(newline="", encoding="utf-8-sig") as stream:
-        reader = csv.DictReader(stream)
-        missing = set(columns) - set(reader.fieldnames or ())
-        if missing:
-            raise MissingData(f"{path.name} lacks the columns {', '.join(sorted(missing))}")
-        for row in reader:
-            yield reader.line_num, row
+        reader = csv.reader(stream)
+        try:
+            for row in reader:
+                if any(row):
+                    yield reader.line_num, row
+        except (csv.Error, UnicodeDecodeError) as exc:
+            raise BadFile(f"{path.name} line {reader.line_num + 1} is no CSV that can be read: {exc}") from exc
 
 
 def area(where: str, label: str, corners: Sequence[float]) -> Area:
@@ -80,7 +145,7 @@ def area(where: str, label: str, corners: Sequence[float]) -> Area:
     if not all(-0.02 <= v <= 1.02 for v in corners):
         raise BadBox(f"{where}: box of {label} lies outside its picture: {tuple(round(v, 4) for v in corners)}")
     try:
-        return Area(label, *(min(1.0, max(0.0, v)) for v in corners))
+        return Area(label, *(float(np.float32(min(1.0, max(0.0, v)))) for v in corners))
     except BadBox as exc:
         raise BadBox(f"{where}: {exc}") from exc
 
@@ -99,6 +164,45 @@ def fold_of(where: str, text: str) -> int:
     if text not in {str(fold) for fold in FOLDS}:
         raise UnknownLabel(f"{where}: fold must be one of 0 to 4, got {text!r}")
     return int(text)
+
+
+def patient_of(name: str) -> str:
+    """Whose film a file name says it is: NIH's names begin with the patient, other names are a patient each."""
+    stem = Path(name).stem
+    found = _NIH_NAME.match(stem)
+    return found[1] if found else stem
+
+
+def from_boxes(name: str, path: Path, areas: Sequence[Area], classes: Classes, source: str) -> Example:
+    """A film of a source that knows boxes alone, every one of them: group and fold follow from its name."""
+    targets, stratum = classes.drawn(frozenset(item.label for item in areas))
+    patient = patient_of(name)
+    return Example(
+        name=name,
+        path=path,
+        group=patient,
+        fold=derived_fold(patient) if stratum else EXTERNAL,
+        stratum=stratum,
+        source=source,
+        targets=targets,
+        areas=tuple(areas),
+        searched=frozenset(classes.names) if stratum else frozenset(),
+    )
+
+
+def derived_fold(patient: str) -> int:
+    """A fold for data that come without: the same for every film of the patient, today and tomorrow."""
+    return int(hashlib.sha256(f"fold:{patient}".encode()).hexdigest(), 16) % len(FOLDS)
+
+
+def digest(examples: Iterable[Example]) -> str:
+    """Changes with anything the examples say: labels, boxes, folds, groups. The pictures have a digest of their own."""
+    whole = hashlib.sha256()
+    for item in examples:
+        targets, facts = sorted(item.targets.items()), sorted(item.facts.items())
+        said = (item.name, item.group, item.fold, item.stratum, item.source, targets, facts, sorted(item.searched))
+        whole.update(repr((said, [(a.label, a.x1, a.y1, a.x2, a.y2) for a in item.areas])).encode())
+    return whole.hexdigest()
 
 
 def check(examples: Sequence[Example], classes: Iterable[str], targets: Iterable[str], strata: Iterable[str]) -> None:

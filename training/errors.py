@@ -6,6 +6,7 @@
         │   ├── MissingData       a table or an image that the tables name is not there, or cannot be decoded
         │   ├── BadBox            a box outside its picture or without area
         │   ├── UnknownLabel      a label, finding, source or fold this recipe does not know
+        │   ├── BadFile           an annotation, record or review that cannot be parsed
         │   └── EmptyClass        a class or a stratum without a single example to learn from
         ├── RecipeError           a recipe that does not exist or contradicts itself
         ├── RunError              a run folder that is missing, unfinished or belongs to other settings
@@ -38,6 +39,10 @@ class BadBox(DataError):
 
 class UnknownLabel(DataError):
     """A label, finding, source or fold this recipe does not know."""
+
+
+class BadFile(DataError):
+    """An annotation, a record or a line of reviews cannot be parsed."""
 
 
 class EmptyClass(DataError):

@@ -26,8 +26,8 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from cxr_core.card import CARD_FILE, InputSpec, LabelCard, ModelCard, WeightsFile, load_card, sha256_of
 from training import network, runs
 from training.errors import TrainingError
-from training.recipe import Recipe
-from training.serve import serving
+from training.recipe import Recipe, System
+from training.serve import Raw, serving
 from training.trunk import ScaledConv, values
 
 LITERT, SAVED_MODEL, LABEL_MAP = "model.tflite", "saved_model", "label_map.pbtxt"
@@ -38,17 +38,27 @@ LICENCE = "research, non-commercial (because of the training data)"
 
 
 def export(recipe: Recipe, run: Path, models: Path) -> Path:
-    """Writes the model folder and checks that both runtimes agree; returns its path."""
-    folder = models / recipe.name
-    folder.mkdir(parents=True, exist_ok=True)
+    """Writes a detector's folder and checks that both runtimes agree; returns its path."""
     model, shape = runs.network_of(run)
     halve(model)
+
+    def serve(raw: Raw, card: ModelCard) -> Any:
+        return serving(raw, shape.size, card.decoding, FLOOR)
+
+    return write_folder(recipe, run, models, network.inference(model, shape), serve)
+
+
+def write_folder(
+    recipe: System, run: Path, models: Path, inference: keras.Model, serve: Callable[[Raw, ModelCard], Any]
+) -> Path:
+    """Writes a model folder from a network whose weights are rounded; ``serve`` makes the SavedModel's function."""
+    folder = models / recipe.name
+    folder.mkdir(parents=True, exist_ok=True)
     card = card_for(recipe, folder, run)
-    raw = frozen(network.inference(model, shape), None)
-    _write_saved_model(raw, shape.size, card, folder / SAVED_MODEL)
-    (folder / LITERT).write_bytes(litert(frozen(network.inference(model, shape), 1), shape.size))
+    _write_saved_model(serve(frozen(inference, None), card), folder / SAVED_MODEL)
+    (folder / LITERT).write_bytes(litert(frozen(inference, 1), recipe.size))
     (folder / LABEL_MAP).write_text(label_map(recipe))
-    _check_agreement(folder, shape.size)
+    _check_agreement(folder, recipe.size)
     _check_sizes(folder)
     files = {
         "litert": WeightsFile(LITERT, sha256_of(folder / LITERT)),
@@ -82,8 +92,7 @@ def frozen(model: keras.Model, batch: int | None) -> Callable[[Any], dict[str, A
     return lambda film: dict(zip(names, constant(film), strict=True))
 
 
-def _write_saved_model(raw: Callable[[Any], dict[str, Any]], size: int, card: ModelCard, path: Path) -> None:
-    serve = serving(raw, size, card.decoding, FLOOR)
+def _write_saved_model(serve: Any, path: Path) -> None:
     module = tf.Module()
     module.serve = serve
     shutil.rmtree(path, ignore_errors=True)
@@ -109,12 +118,12 @@ def litert(raw: Callable[[Any], dict[str, Any]], size: int) -> bytes:
         return bytes(tf.lite.TFLiteConverter.from_saved_model(folder).convert())
 
 
-def label_map(recipe: Recipe) -> str:
+def label_map(recipe: System) -> str:
     """The classes as the Object Detection API's text format."""
     return "".join(f"item {{\n  id: {i}\n  name: '{x.name}'\n}}\n" for i, x in enumerate(recipe.labels, 1))
 
 
-def card_for(recipe: Recipe, folder: Path, run: Path) -> ModelCard:
+def card_for(recipe: System, folder: Path, run: Path) -> ModelCard:
     """The folder's card with this recipe's facts; figures of another run are dropped."""
     version = version_of(run)
     if (folder / CARD_FILE).is_file():
@@ -135,14 +144,15 @@ def card_for(recipe: Recipe, folder: Path, run: Path) -> ModelCard:
         licence=LICENCE,
         limits=recipe.limits,
         data=dict(recipe.data),
+        role=recipe.role,
     )
 
 
-def _refreshed(card: ModelCard, recipe: Recipe) -> ModelCard:
+def _refreshed(card: ModelCard, recipe: System) -> ModelCard:
     """The same figures under what the recipe says today of urgency and limits."""
     facts = zip(card.labels, recipe.labels, strict=True)
     labels = tuple(replace(old, name=new.name, finding=new.finding, urgency=new.urgency) for old, new in facts)
-    return replace(card, labels=labels, title=recipe.title, task=recipe.task, limits=recipe.limits)
+    return replace(card, labels=labels, title=recipe.title, task=recipe.task, limits=recipe.limits, role=recipe.role)
 
 
 def version_of(run: Path) -> str:

@@ -1,7 +1,7 @@
 """Trains a recipe: checks the data, reads the films once, steps, checkpoints, and leaves averaged weights.
 
 In: a recipe, a data folder, a run folder. Out: the run folder filled (runs.py). A killed run started again with the
-same command goes on from its last checkpoint, at most a minute back.
+same command goes on from its last checkpoint: at most a minute back, and never more than one epoch.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ import cv2
 import keras
 from tqdm import tqdm
 
-from training import data, imagenet, network, runs, trunk
-from training.batches import Batches, priors
+from training import data, imagenet, network, runs, sources, trunk
+from training.batches import Batches, Steps, priors
 from training.cache import films
 from training.data import Example
 from training.errors import Diverged, RunError
-from training.learner import Learner
-from training.recipe import Recipe
+from training.feedback import Feedback
+from training.learner import Learner, Trainee
+from training.recipe import Recipe, System
 from training.runs import Progress
 
 _EVERY_SECONDS = 60.0
@@ -35,7 +36,8 @@ _UNTIMED_STEPS = 4  # the first steps trace and compile
 class Plan:
     """How long: ``steps`` if given, else as many as ``minutes`` allow on this machine.
 
-    ``start``: a finished run whose averaged weights to start from, with rates that rise and fall anew; else ImageNet.
+    ``start``: a finished run whose averaged weights to start from, with rates that rise and fall anew. ``trunk``: a
+    finished run of any recipe whose trunk to start from. Else ImageNet. ``feedback``: reviewed films to learn from too.
     """
 
     steps: int | None = None
@@ -43,21 +45,27 @@ class Plan:
     held_out: int | None = data.VALIDATION
     pretrained: bool = True
     start: Path | None = None
+    trunk: Path | None = None
+    feedback: Feedback | None = None
 
 
 def fit(recipe: Recipe, folder: Path, run: Path, plan: Plan) -> Path:
     """Trains, or goes on training; returns the run folder."""
     cv2.setNumThreads(1)
-    examples = recipe.read(folder)
-    rows = training_rows(examples, plan.held_out)
-    data.check([examples[row] for row in rows], recipe.box_classes, recipe.targets, recipe.strata)
-    cached = films(examples, recipe.cache_size, run.parent / "cache")
+    found = sources.material(recipe, folder, plan.feedback)
+    recipe, used = found.recipe, [item for item in found.examples if item.stratum]
+    rows = training_rows(used, plan.held_out)
+    data.check([used[row] for row in rows], recipe.box_classes, recipe.targets, recipe.strata)
+    for note in found.notes:
+        print(f"note: {note}")
+    cached = films(used, recipe.cache_size, run.parent / "cache")
+    examples = cached.placed(used)
     shape = runs.shape_of(recipe, priors(recipe, examples, rows))
-    config = runs.describe(recipe, shape, cached.digest, plan.held_out, _history(plan))
-    _claim(run, config)
+    config = runs.describe(recipe, shape, cached.digest, plan.held_out, history(plan)) | found.facts()
+    claim(run, config)
     keras.utils.set_random_seed(recipe.seed)
     learner = _learner(recipe, shape, plan)
-    _Loop(learner, Batches(recipe, examples, cached.pixels, rows), run, plan).run()
+    Loop(learner, Batches(recipe, examples, cached.pixels, rows), recipe, run, plan).run()
     learner.use_average()
     runs.save_weights(run, learner.network)
     return run
@@ -68,12 +76,12 @@ def training_rows(examples: Sequence[Example], held_out: int | None) -> list[int
     return [row for row, item in enumerate(examples) if item.stratum and item.fold != held_out]
 
 
-def _claim(run: Path, config: dict[str, object]) -> None:
+def claim(run: Path, config: dict[str, object]) -> None:
     """A run folder belongs to one configuration: mixing two would make figures nobody could trace."""
     if (run / runs.CONFIG).is_file():
         before = runs.read_config(run)
-        for key in ("shape", "held_out_fold", "data_sha256", "seed"):
-            if _plain(before[key]) != _plain(config[key]):
+        for key in ("shape", "held_out_fold", "data_sha256", "seed", "annotations_sha256"):
+            if key in before and _plain(before[key]) != _plain(config[key]):
                 raise RunError(f"{run.name} was started with another {key}; choose another --run or delete it")
     runs.write_config(run, config)
 
@@ -83,33 +91,36 @@ def _plain(value: object) -> str:
     return str(value).replace("(", "[").replace(")", "]")
 
 
-def _history(plan: Plan) -> list[str]:
+def history(plan: Plan) -> list[str]:
     """What a run was built on; it must have held out the same fold, or the figures would be of films it has seen."""
-    if plan.start is None:
+    origin = plan.start or plan.trunk
+    if origin is None:
         return ["ImageNet"] if plan.pretrained else []
-    before = runs.read_config(plan.start)
-    if before["held_out_fold"] != plan.held_out:
-        raise RunError(f"{plan.start.name} held out fold {before['held_out_fold']}; this run holds out {plan.held_out}")
-    stored = runs.load_checkpoint(plan.start)
-    return [*before.get("history", ["ImageNet"]), f"{stored[1].step if stored else 0} steps"]
+    before = runs.read_config(origin)
+    if plan.held_out is not None and before["held_out_fold"] != plan.held_out:
+        raise RunError(f"{origin.name} held out fold {before['held_out_fold']}; this run holds out {plan.held_out}")
+    stored = runs.load_checkpoint(origin)
+    steps = f"{stored[1].step if stored else 0} steps of {before['recipe']['name']}"
+    return [*before.get("history", ["ImageNet"]), steps if plan.start else f"trunk of {steps}"]
 
 
 def _learner(recipe: Recipe, shape: network.Shape, plan: Plan) -> Learner:
     model = network.build(shape)
     if plan.start:
         runs.load_weights(plan.start, model)
+    elif plan.trunk:
+        runs.load_trunk(plan.trunk, model)
     elif plan.pretrained:
         trunk.load_imagenet(model, imagenet.lite0_state())
     trunk.freeze(model, recipe.frozen_blocks)
     return Learner(model, recipe, shape)
 
 
-class _Loop:
+class Loop:
     """Steps from the checkpoint to the plan's end."""
 
-    def __init__(self, learner: Learner, batches: Batches, run: Path, plan: Plan) -> None:
-        self.learner, self.batches, self.folder, self.plan = learner, batches, run, plan
-        self.recipe = learner.recipe
+    def __init__(self, learner: Trainee, batches: Steps, recipe: System, run: Path, plan: Plan) -> None:
+        self.learner, self.batches, self.recipe, self.folder, self.plan = learner, batches, recipe, run, plan
         stored = runs.load_checkpoint(run)
         self.progress = Progress(0, plan.steps or 0, 0.0)
         if stored:
@@ -142,7 +153,7 @@ class _Loop:
         with bar, (self.folder / runs.LOG).open("a", newline="") as stream:
             log = csv.writer(stream)
             if not stream.tell():
-                log.writerow(["step", "attended", "giou", "heat", "location", "loss", "pooled"])
+                log.writerow(["step", *self.learner.logged])
             for step, batch in zip(range(first, last), self.batches.ahead(first, last), strict=True):
                 started = time.monotonic()
                 terms = self.learner.step(batch, rate(self.recipe, step, self.progress.total))
@@ -155,7 +166,8 @@ class _Loop:
                 log.writerow([step, *(f"{value:.4f}" for value in terms.values())])
                 bar.update()
                 bar.set_postfix(loss=f"{terms['loss']:.3f}", refresh=False)
-                if save and (time.monotonic() - saved > _EVERY_SECONDS or step + 1 == last):
+                due = step + 1 == last or (step + 1) % self.batches.epoch == 0
+                if save and (due or time.monotonic() - saved > _EVERY_SECONDS):
                     self._save()
                     stream.flush()
                     saved = time.monotonic()
@@ -164,8 +176,10 @@ class _Loop:
         runs.save_checkpoint(self.folder, self.learner.state(), self.progress)
 
 
-def rate(recipe: Recipe, step: int, total: int) -> float:
-    """Trunk learning rate: a linear warm-up, then half a cosine to a fiftieth."""
+def rate(recipe: System, step: int, total: int) -> float:
+    """Trunk learning rate: a linear warm-up, then half a cosine to a fiftieth; or the same all along."""
+    if recipe.steady:
+        return recipe.trunk_rate
     if step < recipe.warm_up:
         return recipe.trunk_rate * (step + 1) / recipe.warm_up
     share = (step - recipe.warm_up) / max(1, total - recipe.warm_up)

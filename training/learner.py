@@ -5,6 +5,7 @@ In: batches (batches.py). Out: loss terms by name. It knows no files and no sche
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -13,7 +14,7 @@ import numpy as np
 from training import losses
 from training.batches import Batch
 from training.network import Shape
-from training.recipe import Recipe
+from training.recipe import Recipe, System
 from training.trunk import values
 
 _TERMS = ("pooled", "attended", "location", "heat", "giou")
@@ -33,46 +34,35 @@ class TwoRates(keras.optimizers.AdamW):
         super().update_step(gradient, variable, rate)
 
 
-class Learner(keras.Model):
-    """Trains ``network`` (network.build) by a recipe's loss weights."""
+class Trainee(keras.Model):
+    """A network with its optimiser: steps, and its whole state for checkpoints. Subclasses give the losses.
 
-    def __init__(self, network: keras.Model, recipe: Recipe, shape: Shape) -> None:
+    Variables whose path has ``head_`` learn at the head's rate, all others at the trunk's.
+    """
+
+    def __init__(self, network: keras.Model, system: System, terms: Sequence[str]) -> None:
         super().__init__(name="learner")
-        self.network, self.recipe, self.shape = network, recipe, shape
-        self.terms = [keras.metrics.Mean(name=name) for name in _TERMS]
+        self.network, self.terms = network, [keras.metrics.Mean(name=name) for name in terms]
         optimizer = TwoRates(
-            recipe.head_rate / recipe.trunk_rate,
-            learning_rate=recipe.trunk_rate,
-            weight_decay=recipe.decay,
-            global_clipnorm=recipe.clip,
-            use_ema=True,
-            ema_momentum=recipe.average,
+            system.head_rate / system.trunk_rate,
+            learning_rate=system.trunk_rate,
+            weight_decay=system.decay,
+            global_clipnorm=system.clip,
+            use_ema=system.average > 0,
+            ema_momentum=system.average,
         )
         optimizer.exclude_from_weight_decay(var_names=["bias"])
         self.compile(optimizer=optimizer, jit_compile=False)  # XLA is seven times slower on a CPU
         optimizer.build(self.network.trainable_variables)
 
+    @property
+    def logged(self) -> tuple[str, ...]:
+        """Names of what ``step`` returns, in its order."""
+        return tuple(sorted(["loss", *(item.name for item in self.terms)]))
+
     def call(self, film: Any, training: bool = False) -> Any:
         """The network's training outputs."""
         return self.network(film, training=training)
-
-    def compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
-    ) -> Any:
-        """Weighted sum of the loss terms; ``y`` is a batch without its film."""
-        del x, sample_weight, training
-        weights, first = self.recipe.weights, self.shape.attended
-        truth, known = y["truth"], y["known"]
-        found = {
-            "pooled": losses.masked_bce(y_pred["pooled"], truth, known, weights.smoothing),
-            "attended": losses.masked_bce(y_pred["attended"], truth[:, :first], known[:, :first], weights.smoothing),
-            "location": losses.location(y_pred["location"], y["heat"]),
-            "heat": losses.focal(y_pred["heat"], y["heat"], y["searched"]),
-            "giou": losses.giou(y_pred["boxes"], y["boxes"], y["heat"]),
-        }
-        for tracker in self.terms:
-            tracker.update_state(found[tracker.name])
-        return sum(getattr(weights, name) * value for name, value in found.items() if getattr(weights, name))
 
     def step(self, batch: Batch, rate: float) -> dict[str, float]:
         """One optimiser step at trunk learning rate ``rate``; the loss and its terms."""
@@ -96,3 +86,29 @@ class Learner(keras.Model):
     def use_average(self) -> None:
         """Puts the weights' moving average in place of the weights: for evaluation, at the end."""
         self.optimizer.finalize_variable_values(self.network.trainable_variables)
+
+
+class Learner(Trainee):
+    """Trains ``network`` (network.build) by a recipe's loss weights."""
+
+    def __init__(self, network: keras.Model, recipe: Recipe, shape: Shape) -> None:
+        super().__init__(network, recipe, _TERMS)
+        self.recipe, self.shape = recipe, shape
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """Weighted sum of the loss terms; ``y`` is a batch without its film."""
+        del x, sample_weight, training
+        weights, first = self.recipe.weights, self.shape.attended
+        truth, known = y["truth"], y["known"]
+        found = {
+            "pooled": losses.masked_bce(y_pred["pooled"], truth, known, weights.smoothing),
+            "attended": losses.masked_bce(y_pred["attended"], truth[:, :first], known[:, :first], weights.smoothing),
+            "location": losses.location(y_pred["location"], y["heat"]),
+            "heat": losses.focal(y_pred["heat"], y["heat"], y["searched"]),
+            "giou": losses.giou(y_pred["boxes"], y["boxes"], y["heat"]),
+        }
+        for tracker in self.terms:
+            tracker.update_state(found[tracker.name])
+        return sum(getattr(weights, name) * value for name, value in found.items() if getattr(weights, name))

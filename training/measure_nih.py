@@ -1,195 +1,125 @@
-"""The figures of nih_ssd on a fold it was not trained on.
+"""The figures of nih_ssd on films its networks were not trained on.
 
-In: examples and the network's answers. Out: a Measured. Every interval is a bootstrap over groups (patients).
+In: judges, examples, the folds to measure. Out: a Measured. Every interval is a bootstrap over groups (patients).
+Hits of the best box need no scale and are counted over all films; AUC, precision and sensitivity at a rate of false
+boxes are the mean of the folds' networks, pooled figures stand beside them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from cxr_core.records import NIH_LABELS, PRESETS
-from training import calibrate, metrics
+from training import calibrate, folds, metrics
+from training.calibrate import Calibrated
 from training.data import Example
+from training.failures import failures
+from training.folds import Folds
+from training.judges import Judges
+from training.measure_boxes import Hits, Localised, drawn
 from training.measured import Measured
-from training.predict import Answers, Predictor, truths
-
-LIMITS_OF_OVERLAP = (0.1, 0.3, 0.5)
-_FALSE_A_FILM = 1 / len(NIH_LABELS)
+from training.predict import Answers
+from training.subgroups import of_patients, subgroups
 
 
-def measure(predictor: Predictor, examples: Sequence[Example], fold: int) -> Measured:
-    """All figures on one fold."""
-    films = [example for example in examples if example.fold == fold]
-    answers = predictor.look(films, "NIH")
-    boxed = np.array([bool(example.facts["boxed"]) for example in films])
-    clear = np.array([example.stratum == "clear" for example in films])
-    weights = metrics.resamples([example.group for example in films])
-    hits = _Hits(films, answers)
-    curves: dict[str, Any] = {"roc": {}, "reliability": {}}
-    calibrated = {}
-    for kind, label in enumerate(NIH_LABELS):
-        truth = np.array([example.targets[label] for example in films], float)
-        item = calibrate.calibrate(answers.image[:, kind], truth, [film.group for film in films], weights)
-        calibrated[label] = item
-        curves["roc"][label], curves["reliability"][label] = item.roc, item.reliability
-    local = _Localised(films, answers, boxed, clear)
-    curves["froc"] = {"all": local.froc_points()}
-    values = {
+def measure(judges: Judges, examples: Sequence[Example], held_out: Sequence[int]) -> Measured:
+    """All figures on the folds held out."""
+    films = [example for example in examples if example.stratum and example.fold in held_out]
+    answers = judges.look(films, "NIH")
+    groups = [film.group for film in films]
+    weights = metrics.resamples(groups)
+    networks = np.array([film.fold for film in films])
+    table = Folds(networks, weights)
+    truth = np.array([[film.targets[label] for label in NIH_LABELS] for film in films], float)
+    calibrated = {
+        label: calibrate.calibrate(answers.image[:, kind], truth[:, kind], groups, weights, networks)
+        for kind, label in enumerate(NIH_LABELS)
+    }
+    hits, local = Hits(films, answers), Localised(films, answers, table)
+    image, by_fold = _image(answers, truth, table, np.array([bool(drawn(film)) for film in films]), calibrated)
+    values: dict[str, Any] = {
         "location": hits.figures(weights),
-        "boxes": local.figures(weights),
-        "image_auc": _image(films, answers, weights, ~boxed),
-        "films_flagged_by_any_of_the_eight_labels": _flagged(answers, calibrated, clear, weights),
-        "calibration_error": {label: item.errors() for label, item in calibrated.items()},
+        "boxes": local.figures(),
+        "image_auc": image,
+        "films_flagged_by_any_of_the_eight_labels": _flagged(films, calibrated, weights),
+        "calibration_error": _errors(calibrated),
+        "subgroups": _subgroups(films, truth, calibrated, weights),
     }
-    values["calibration_error"]["mean"] = {
-        key: round(float(np.mean([item.errors()[key] for item in calibrated.values()])), 4)
-        for key in ("raw", "calibrated")
-    }
+    if len(table.names) > 1:
+        values["by_fold"] = {**hits.by_fold(table), **local.by_fold(), **by_fold}
     thresholds = {label: local.threshold(kind) for kind, label in enumerate(NIH_LABELS)}
+    curves = {**_curves(calibrated), "froc": local.curves(), "failures": _failures(films, truth, calibrated)}
     return Measured(calibrate.as_card(values), curves, calibrated, thresholds)
 
 
-def _flagged(
-    answers: Answers, calibrated: Mapping[str, calibrate.Calibrated], clear: np.ndarray, weights: np.ndarray
-) -> dict[str, Any]:
-    """What eight thresholds at once mean for a worklist: eight small false alarm rates add up to a large one."""
-    found = {}
-    for preset in PRESETS:
-        above = [
-            calibrated[label].platt(answers.image[:, kind]) >= calibrated[label].points[preset].threshold
-            for kind, label in enumerate(NIH_LABELS)
-        ]
-        flagged = np.any(above, axis=0).astype(float)
-        found[preset] = {
-            name: metrics.figure(metrics.rate_at(flagged, films, 0.5), weights, int(films.sum()))
-            for name, films in (("no_finding", clear), ("other_films", ~clear))
-        }
-    return found
-
-
-class _Hits:
-    """The best box of each true class: does it overlap the radiologist's."""
-
-    def __init__(self, films: Sequence[Example], answers: Answers) -> None:
-        rows = []
-        for kind, label in enumerate(NIH_LABELS):
-            for index, true in enumerate(truths(films, label)):
-                if len(true) and label in films[index].facts["boxed"].split(","):
-                    boxes, _ = answers.found[index].of(kind)
-                    rows.append((index, kind, metrics.iou(boxes[0], true).max() if len(boxes) else 0.0))
-        self._film, self._kind, self._overlap = (np.array(column) for column in zip(*rows, strict=True))
-
-    def figures(self, weights: np.ndarray) -> dict[str, Any]:
-        """Top-1 hits: macro of all, macro without Cardiomegaly (a fixed box already hits that one), each class."""
-        found: dict[str, Any] = {}
-        every = range(len(NIH_LABELS))
-        for limit in LIMITS_OF_OVERLAP:
-            name = f"top1_iou_{limit}"
-            others = [kind for kind in every if NIH_LABELS[kind] != "Cardiomegaly"]
-            found[name] = metrics.figure(self._macro(every, limit), weights, len(self._film))
-            found[f"{name}_without_cardiomegaly"] = metrics.figure(
-                self._macro(others, limit), weights, int(np.isin(self._kind, others).sum())
-            )
-        for kind, label in enumerate(NIH_LABELS):
-            n = int((self._kind == kind).sum())
-            found[label] = {
-                f"iou_{limit}": metrics.figure(self._macro([kind], limit), weights, n) for limit in LIMITS_OF_OVERLAP
-            }
-        return found
-
-    def _macro(self, kinds: Sequence[int], limit: float) -> Callable[[np.ndarray], float]:
-        """Mean over the classes that a resample holds."""
-
-        def measure(weight: np.ndarray) -> float:
-            mine = weight[self._film]
-            shares = [
-                float((mine * (self._overlap > limit))[self._kind == kind].sum() / mine[self._kind == kind].sum())
-                for kind in kinds
-                if mine[self._kind == kind].sum() > 0
-            ]
-            return float(np.mean(shares)) if shares else float("nan")
-
-        return measure
-
-
-class _Localised:
-    """Boxes against all films: average precision, and sensitivity at a rate of false boxes."""
-
-    def __init__(self, films: Sequence[Example], answers: Answers, boxed: np.ndarray, clear: np.ndarray) -> None:
-        self._boxed, self._searched = boxed, boxed | clear
-        self._at = {
-            limit: [
-                metrics.match(
-                    *zip(*(found.of(kind) for found in answers.found), strict=True),
-                    [_only_drawn(true, film, label) for true, film in zip(truths(films, label), films, strict=True)],
-                    limit,
-                )
-                for kind, label in enumerate(NIH_LABELS)
-            ]
-            for limit in (0.3, 0.5)
-        }
-        self._all = _together(self._at[0.3])
-
-    def figures(self, weights: np.ndarray) -> dict[str, Any]:
-        """Mean average precision on boxed films; sensitivity at one false box a film on boxed and clear ones."""
-        found: dict[str, Any] = {}
-        for limit, name in ((0.5, "map_iou_0.5"), (0.3, "map_iou_0.3")):
-            each = self._at[limit]
-            found[name] = metrics.figure(
-                lambda w, each=each: metrics.mean_known(  # type: ignore[misc]
-                    [metrics.average_precision(item, w * self._boxed) for item in each]
-                ),
-                weights,
-                int(self._boxed.sum()),
-            )
-        found["sensitivity_at_1_false_box"] = metrics.figure(
-            lambda w: metrics.sensitivity_at(self._all, w * self._searched, 1.0), weights, int(self._searched.sum())
-        )
-        return found
-
-    def froc_points(self) -> list[list[float]]:
-        """False boxes a film and sensitivity, up to eight."""
-        false, true = metrics.froc(self._all, self._searched.astype(float))
-        inside = false <= 8
-        return calibrate.thin(np.column_stack([false[inside], true[inside]]))
-
-    def threshold(self, kind: int) -> float:
-        """The label's box threshold: an eighth of a false box a film, so that all eight give one."""
-        return calibrate.box_threshold(self._at[0.3][kind], self._searched.astype(float), _FALSE_A_FILM)
-
-
-def _only_drawn(true: np.ndarray, film: Example, label: str) -> np.ndarray:
-    """NIH's own boxes; RSNA's opacities teach, but are not NIH's reference."""
-    return true if label in film.facts["boxed"].split(",") else true[:0]
-
-
-def _together(each: Sequence[metrics.Detections]) -> metrics.Detections:
-    columns = (np.concatenate([getattr(item, name) for item in each]) for name in ("film", "score", "hit"))
-    film, score, hit = columns
-    order = np.argsort(-score, kind="stable")
-    return metrics.Detections(film[order], score[order], hit[order], np.sum([item.boxes for item in each], axis=0))
-
-
-def _image(films: Sequence[Example], answers: Answers, weights: np.ndarray, unboxed: np.ndarray) -> dict[str, Any]:
-    truth = np.array([[example.targets[label] for label in NIH_LABELS] for example in films], float)
-
-    def macro(keep: np.ndarray) -> Callable[[np.ndarray], float]:
-        return lambda w: metrics.mean_known(
-            [metrics.auc(answers.image[:, k], truth[:, k], w * keep) for k in range(len(NIH_LABELS))]
-        )
-
-    every = np.ones(len(films))
+def _image(
+    answers: Answers, truth: np.ndarray, table: Folds, boxed: np.ndarray, calibrated: Mapping[str, Calibrated]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Figures of the image scores, and the macro of each fold."""
+    kinds = range(len(NIH_LABELS))
+    each = np.stack([table.auc(answers.image[:, k], truth[:, k]) for k in kinds], -1)
+    unboxed = np.stack([table.auc(answers.image[:, k], truth[:, k], ~boxed) for k in kinds], -1)
     found: dict[str, Any] = {
-        "macro": metrics.figure(macro(every), weights, len(films)),
-        "macro_on_unboxed_films": metrics.figure(macro(unboxed.astype(float)), weights, int(unboxed.sum())),
+        "macro": folds.mean(each, len(truth)),
+        "macro_on_unboxed_films": folds.mean(unboxed, int((~boxed).sum())),
     }
-    for kind, label in enumerate(NIH_LABELS):
-        found[label] = metrics.figure(
-            lambda w, k=kind: metrics.auc(answers.image[:, k], truth[:, k], w),  # type: ignore[misc]
-            weights,
-            int(truth[:, kind].sum()),
-        )
+    if len(table.names) > 1:
+        pooled = [
+            metrics.draws(partial(metrics.auc, calibrated[label].scale, truth[:, k]), table.weights)
+            for k, label in enumerate(NIH_LABELS)
+        ]
+        found["macro_pooled_on_one_scale"] = folds.mean(np.stack(pooled, -1), len(truth))
+    found |= {label: folds.mean(each[..., k], int(truth[:, k].sum())) for k, label in enumerate(NIH_LABELS)}
+    return found, {"image_auc_macro": table.spread(metrics.mean_over(each))}
+
+
+def _flagged(films: Sequence[Example], calibrated: Mapping[str, Calibrated], weights: np.ndarray) -> dict[str, Any]:
+    """What eight thresholds at once mean for a worklist: eight small false alarm rates add up to a large one."""
+    clear = np.array([film.stratum == "clear" for film in films])
+    found: dict[str, Any] = {}
+    for preset in PRESETS:
+        flagged = np.any([calibrated[label].flagged[preset] for label in NIH_LABELS], axis=0)
+        found[preset] = {
+            name: metrics.figure_at_once(metrics.share(flagged, chosen), weights, int(chosen.sum()))
+            for name, chosen in (("no_finding", clear), ("other_films", ~clear))
+        }
     return found
+
+
+def _errors(calibrated: Mapping[str, Calibrated]) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        label: {"raw": round(item.raw_error, 4), "calibrated": item.error} for label, item in calibrated.items()
+    }
+    found["mean"] = {
+        key: round(float(np.mean([item.errors()[key] for item in calibrated.values()])), 4)
+        for key in ("raw", "calibrated")
+    }
+    return found
+
+
+def _subgroups(
+    films: Sequence[Example], truth: np.ndarray, calibrated: Mapping[str, Calibrated], weights: np.ndarray
+) -> dict[str, Any]:
+    members = of_patients(films)
+    return {
+        label: subgroups(item.scale, truth[:, kind], item.flagged["balanced"], members, weights)
+        for kind, (label, item) in enumerate(calibrated.items())
+    }
+
+
+def _failures(films: Sequence[Example], truth: np.ndarray, calibrated: Mapping[str, Calibrated]) -> dict[str, Any]:
+    names = [film.name for film in films]
+    return {
+        label: failures(item.crossed, truth[:, kind], item.flagged["balanced"], names)
+        for kind, (label, item) in enumerate(calibrated.items())
+    }
+
+
+def _curves(calibrated: Mapping[str, Calibrated]) -> dict[str, Any]:
+    """What calibration leaves to draw, by kind of curve and label."""
+    kinds = ("roc", "precision_recall", "reliability", "confusion")
+    return {kind: {label: getattr(item, kind) for label, item in calibrated.items()} for kind in kinds}

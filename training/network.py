@@ -8,8 +8,8 @@ In: float32 (N, S, S, 1), 0-255, letterboxed. Out, while training, raw logits on
     pooled    (N, T)           image-level logits from pooled features
     attended  (N, A)           image-level logits of the first A targets: instance logits weighted by attention
 
-``inference`` turns them into what the runtimes return (image_scores, raw_detection_boxes, raw_detection_scores). The
-network does not know which of its classes are findings: its shape says how many of each.
+``inference`` turns them into what the runtimes return (image_scores, raw_detection_boxes, raw_detection_scores,
+class_maps). The network does not know which of its classes are findings: its shape says how many of each.
 
 A box starts from one prior a class, its median size in the training folds: centres move in units of the prior, sizes
 by its logarithm (Liu 2016). A location softmax follows from the data: most signs have one box an image.
@@ -163,8 +163,25 @@ def image_probability(outputs: dict[str, Any], shape: Shape) -> Any:
 
 
 @keras.saving.register_keras_serializable("cxr_training")
+class Maps(keras.layers.Layer):
+    """[features (N, G/2, G/2, F), votes (N, G, G, 2A)] -> ``image_maps`` (N, G, G, A), with the image head's kernel."""
+
+    def __init__(self, head: keras.layers.Dense, attended: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.head, self.attended = head, attended
+
+    def call(self, inside: list[Any]) -> Any:
+        """Evidence of each cell, logits."""
+        features, votes = inside
+        return image_maps(features, self.head.kernel[:, : self.attended], votes)
+
+
+@keras.saving.register_keras_serializable("cxr_training")
 class Inference(keras.layers.Layer):
     """Training outputs -> image_scores (N, C), raw_detection_boxes (N, K, Q, 4) yxyx in [0, 1], raw_detection_scores.
+
+    With ``maps`` (N, h, w, A) of ``image_maps`` among the inputs also class_maps (N, h, w, C): how much each cell adds
+    to the logit of each image score.
 
     ``softmax``: a box's score grows with the image score and with its expected overlap with the true box, if there is
     one: the mean IoU with the boxes of all cells, weighted by the location map (``box_score``). ``heat``:
@@ -176,22 +193,56 @@ class Inference(keras.layers.Layer):
         self.shape = shape
 
     def call(self, outputs: dict[str, Any]) -> dict[str, Any]:
-        """The three raw outputs by name."""
+        """The raw outputs by name."""
         shape, cells = self.shape, self.shape.grid**2
         boxes = ops.reshape(outputs["boxes"][..., : shape.scored, :], (-1, cells, shape.scored, 4))
         boxes = ops.clip(boxes, 0.0, 1.0)
-        image = image_probability(outputs, shape)
+        image, maps = image_probability(outputs, shape), outputs.get("maps")
         if shape.place == "softmax":
             logits = ops.reshape(outputs["location"][..., : shape.scored], (-1, cells, shape.scored))
             image = image[:, : shape.scored]
+            maps = None if maps is None else maps[..., : shape.scored]
             scores = box_score(image, expected_overlap(boxes, ops.softmax(logits, axis=1)))
         else:
             heat = ops.sigmoid(ops.reshape(outputs["heat"], (-1, cells, shape.scored)))
             covid, opacity = image[:, :1], image[:, 1:2]
             image = ops.concatenate([1.0 - covid, covid], -1)
+            maps = None if maps is None else ops.concatenate([-maps[..., :1], maps[..., :1]], -1)
             scores = heat * ops.concatenate([1.0 - covid, opacity], -1)[:, None]
         yxyx = ops.stack([boxes[..., 1], boxes[..., 0], boxes[..., 3], boxes[..., 2]], -1)
-        return {"image_scores": image, "raw_detection_boxes": yxyx, "raw_detection_scores": scores}
+        raw = {"image_scores": image, "raw_detection_boxes": yxyx, "raw_detection_scores": scores}
+        return raw if maps is None else raw | {"class_maps": maps}
+
+
+def class_maps(features: Any, kernel: Any) -> Any:
+    """(N, h, w, F) features that are pooled by their mean, and a dense head's kernel (F, C) -> (N, h, w, C).
+
+    How much each cell adds to each class's logit: the sum over the cells plus the head's bias is the logit, exactly.
+    For such a head this is the class activation map (Zhou 2016), and Grad-CAM before its ReLU is the same up to a
+    positive factor (Selvaraju 2017, section 3.1): the gradient of the logit by a feature is the kernel over the cells.
+    No gradient is needed, so a runtime for inference can answer with it; and no ReLU, so what speaks against stays.
+    """
+    return ops.matmul(features, kernel) / (features.shape[1] * features.shape[2])
+
+
+def attended_maps(votes: Any) -> Any:
+    """(N, h, w, 2A) of attention then instance logits -> (N, h, w, A): each cell's share of ``AttentionPool``'s logit.
+
+    The sum over the cells is the logit, exactly. The weights count as given, as the activations do in Grad-CAM.
+    """
+    half = votes.shape[3] // 2
+    cells = ops.reshape(votes[..., :half], (-1, votes.shape[1] * votes.shape[2], half))
+    return ops.reshape(ops.softmax(cells, axis=1), (-1, *votes.shape[1:3], half)) * votes[..., half:]
+
+
+def image_maps(features: Any, kernel: Any, votes: Any) -> Any:
+    """(N, G, G, A): how much each cell adds to the logit of ``image_probability``; what is left is a constant.
+
+    ``features`` lie on the stride-32 grid, ``votes`` on the stride-16 grid: each coarse cell's share is spread equally
+    over its four fine cells, so that sums stay what they are.
+    """
+    pooled = 0.25 * ops.repeat(ops.repeat(class_maps(features, kernel), 2, axis=1), 2, axis=2)
+    return 0.5 * (pooled + attended_maps(votes))
 
 
 def expected_overlap(boxes: Any, mass: Any) -> Any:
@@ -219,6 +270,9 @@ def box_score(image: Any, overlap: Any) -> Any:
 def inference(network: keras.Model, shape: Shape) -> keras.Model:
     """The network as the runtimes see it."""
     film = keras.Input((shape.size, shape.size, 1), name="film")
-    return keras.Model(
-        film, Inference(shape, name="inference")(network(film, training=False)), name="cxr_ssd_inference"
+    inside = {"features": network.get_layer("head_pool").input, "votes": network.get_layer("head_attention").input}
+    outputs = keras.Model(network.input, {**network.output, **inside})(film, training=False)
+    outputs["maps"] = Maps(network.get_layer("head_image"), shape.attended, name="maps")(
+        [outputs.pop("features"), outputs.pop("votes")]
     )
+    return keras.Model(film, Inference(shape, name="inference")(outputs), name="cxr_ssd_inference")

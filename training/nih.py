@@ -6,10 +6,12 @@ text-mined label without a box is not a negative of that class: such a class is 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from cxr_core.records import NIH_LABELS
-from training.data import Area, Example, area, fold_of, number, rows
+from training.data import Area, Classes, Example, area, fold_of, number, rows
 from training.errors import UnknownLabel
 
 OPACITY = "Opacity"
@@ -18,8 +20,43 @@ BOX_CLASSES = (*NIH_LABELS, OPACITY)
 EXTRA_TARGETS = ("Consolidation", "Edema", "Emphysema", "Fibrosis", "Hernia", "Pleural_Thickening", NO_FINDING)
 TARGETS = (*NIH_LABELS, OPACITY, *EXTRA_TARGETS)
 _SPELLING = {"Infiltration": "Infiltrate"}
-_FULL = 1024.0  # boxes are in pixels of NIH's square originals
+FULL = 1024.0  # boxes are in pixels of NIH's square originals
 _RSNA_ALIKE = ("Infiltrate", "Pneumonia")  # signs whose RSNA opacity box is taken where the text label agrees
+
+
+def _drawn(names: frozenset[str]) -> tuple[dict[str, int], str]:
+    """Every box is known, so a sign without a box is absent."""
+    targets = {sign: int(sign in names) for sign in NIH_LABELS}
+    return targets | {NO_FINDING: int(not names)}, "boxed" if names else "clear"
+
+
+def _reviewed(said: Mapping[str, int], boxed: bool) -> tuple[dict[str, int], str]:
+    """What a reader did not speak of stays unknown."""
+    targets = {sign: value for sign, value in said.items() if sign in NIH_LABELS}
+    if not targets:
+        return {}, ""
+    return targets | ({NO_FINDING: 0} if any(targets.values()) else {}), "boxed" if boxed else "labelled"
+
+
+CLASSES = Classes(
+    table="nih/images.csv",
+    names=NIH_LABELS,
+    spellings={name.lower(): known for name, known in _SPELLING.items()},
+    findings={name: name for name in NIH_LABELS},
+    drawn=_drawn,
+    reviewed=_reviewed,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """What one film teaches; see Example."""
+
+    targets: Mapping[str, int]
+    areas: tuple[Area, ...]
+    searched: frozenset[str]
+    stratum: str
+    drawn: str
 
 
 def read(folder: Path) -> list[Example]:
@@ -45,39 +82,48 @@ def _boxes(path: Path, fixed: str) -> dict[str, list[Area]]:
         label = fixed or row["label"]
         if label not in BOX_CLASSES:
             raise UnknownLabel(f"{where}: {label!r} is none of {', '.join(NIH_LABELS)}")
-        x, y, w, h = (number(where, row[key]) / _FULL for key in "xywh")
+        x, y, w, h = (number(where, row[key]) / FULL for key in "xywh")
         found.setdefault(row["image"], []).append(area(where, label, (x, y, x + w, y + h)))
     return found
 
 
-def _example(
-    root: Path, where: str, row: dict[str, str], boxes: dict[str, list[Area]], opacities: dict[str, list[Area]]
-) -> Example:
-    name, rsna = row["image"], row["rsna_class"]
-    signs = {_SPELLING.get(item, item) for item in row["finding_labels"].split("|")}
+def taught(where: str, labels: str, own: Sequence[Area], opacities: Sequence[Area] = (), rsna: str = "") -> Taught:
+    """From text-mined labels ('|' between), NIH's boxes, RSNA's opacity boxes and RSNA's class, "" if unknown."""
+    signs = {_SPELLING.get(item, item) for item in labels.split("|")}
     unknown = signs - set(TARGETS)
     if unknown:
         raise UnknownLabel(f"{where}: finding {min(unknown)!r} is not one of NIH's labels")
-    own = boxes.get(name, [])
-    areas = [*own, *opacities.get(name, [])]
     drawn = {item.label for item in own}
-    for sign in _RSNA_ALIKE:
-        if sign in signs and sign not in drawn:
-            areas += [Area(sign, a.x1, a.y1, a.x2, a.y2) for a in opacities.get(name, [])]
+    alike = [
+        Area(sign, a.x1, a.y1, a.x2, a.y2)
+        for sign in _RSNA_ALIKE
+        if sign in signs and sign not in drawn
+        for a in opacities
+    ]
+    areas = (*own, *alike, *opacities)
     targets = {sign: int(sign in signs or sign in drawn) for sign in TARGETS if sign != OPACITY}
     if rsna:
         targets[OPACITY] = int(rsna == "Lung Opacity")
     absent = {sign for sign in NIH_LABELS if not targets[sign]} | ({OPACITY} if rsna else set())
     stratum = "boxed" if own else "opacity" if areas else "clear" if NO_FINDING in signs else "labelled"
+    searched = frozenset(absent | {item.label for item in areas})
+    return Taught(targets, areas, searched, stratum, ",".join(sorted(drawn)))
+
+
+def _example(
+    root: Path, where: str, row: dict[str, str], boxes: dict[str, list[Area]], opacities: dict[str, list[Area]]
+) -> Example:
+    name = row["image"]
+    film = taught(where, row["finding_labels"], boxes.get(name, []), opacities.get(name, []), row["rsna_class"])
     return Example(
         name=name,
         path=root / "images" / f"{name}.jpg",
         group=row["group"],
         fold=fold_of(where, row["fold"]),
-        stratum=stratum,
+        stratum=film.stratum,
         source="nih",
-        targets=targets,
-        areas=tuple(areas),
-        searched=frozenset(absent | {item.label for item in areas}),
-        facts={"boxed": ",".join(sorted(drawn)), "view": row["view"], "sex": row["sex"], "age": row["age"]},
+        targets=film.targets,
+        areas=film.areas,
+        searched=film.searched,
+        facts={"boxed": film.drawn, "view": row["view"], "sex": row["sex"], "age": row["age"]},
     )

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import keras
 import numpy as np
 from tqdm import tqdm
@@ -19,8 +18,8 @@ from cxr_core.card import Decoding, InputSpec
 from cxr_core.detect.decode import decode
 from cxr_core.prepare import Placement, letterbox
 from training import network, runs
+from training.cache import grey
 from training.data import Example
-from training.errors import MissingData
 from training.export import halve
 
 _BATCH = 16
@@ -49,6 +48,11 @@ class Answers:
     image: np.ndarray
     found: tuple[Found, ...]
 
+    def boxes_of(self, kind: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Boxes and scores of one class on every film."""
+        each = [item.of(kind) for item in self.found]
+        return [boxes for boxes, _ in each], [scores for _, scores in each]
+
 
 class Predictor:
     """A finished run, ready to look at films."""
@@ -65,7 +69,7 @@ class Predictor:
         found: list[Found] = []
         for start in tqdm(range(0, len(examples), _BATCH), what, unit="batch", mininterval=5):
             part = examples[start : start + _BATCH]
-            films = [film(example.path, example, edit) for example in part]
+            films = [film(example, edit) for example in part]
             prepared = [letterbox(pixels, self._spec) for pixels in films]
             raw = self._model.predict_on_batch(np.stack([item[0] for item in prepared]))
             image.append(np.asarray(raw["image_scores"], np.float64))
@@ -84,16 +88,14 @@ class Predictor:
 
 
 def _fractions(boxes: np.ndarray, placement: Placement) -> np.ndarray:
-    return placement.to_image(boxes) / np.array([placement.width, placement.height] * 2)
+    return np.asarray(placement.to_image(boxes) / np.array([placement.width, placement.height] * 2))
 
 
-def film(path: Path, example: Example, edit: Edit | None = None) -> np.ndarray:
-    """A file's grey pixels (H, W) uint16, edited if asked."""
-    pixels = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-    if pixels is None:
-        raise MissingData(f"{example.name} is not there or no picture that can be decoded")
+def film(example: Example, edit: Edit | None = None) -> np.ndarray:
+    """A film's grey pixels (H, W) uint16, edited if asked; MissingData if it is not there or cannot be decoded."""
+    pixels = grey(example.encoded(), example.name)
     pixels = edit(pixels, example) if edit else pixels
-    return pixels.astype(np.uint16) * np.uint16(257)
+    return np.asarray(pixels.astype(np.uint16) * np.uint16(257))
 
 
 def truths(examples: Sequence[Example], label: str) -> list[np.ndarray]:

@@ -18,8 +18,8 @@ import numpy as np
 
 from training import network
 from training.errors import RunError
-from training.recipe import Recipe
-from training.trunk import values
+from training.recipe import Recipe, System
+from training.trunk import ScaledConv, values
 
 CONFIG, CHECKPOINT, WEIGHTS, LOG = "config.json", "checkpoint.npz", "weights.npz", "log.csv"
 _PACKAGES = ("keras", "tensorflow-cpu", "tensorflow", "numpy", "opencv-python-headless")
@@ -49,11 +49,9 @@ def shape_of(recipe: Recipe, priors: tuple[tuple[float, float], ...]) -> network
     )
 
 
-def describe(
-    recipe: Recipe, shape: network.Shape, digest: str, held_out: int | None, history: list[str]
-) -> dict[str, Any]:
-    """The configuration that stands beside the weights."""
-    facts = {key: value for key, value in asdict(recipe).items() if key != "read"}
+def describe(recipe: System, shape: Any, digest: str, held_out: int | None, history: list[str]) -> dict[str, Any]:
+    """The configuration that stands beside the weights; ``shape`` is the record its network is built from."""
+    facts = {key: value for key, value in asdict(recipe).items() if key not in ("read", "classes")}
     return {
         "recipe": facts,
         "shape": asdict(shape),
@@ -134,6 +132,18 @@ def load_weights(folder: Path, model: keras.Model) -> None:
             raise RunError(f"{WEIGHTS} of {folder.name} is of another network: it lacks {min(lacking)}")
         for name, variable in wanted.items():
             variable.assign(stored[name])
+
+
+def load_trunk(folder: Path, model: keras.Model) -> None:
+    """Fills only the trunk from the finished run of another recipe: its features were taught by other films."""
+    path = folder / WEIGHTS
+    if not path.is_file():
+        raise RunError(f"the run {folder.name} has no {WEIGHTS}: it is not finished")
+    with np.load(path) as stored:
+        for layer in model.layers:
+            if isinstance(layer, ScaledConv):
+                for variable in layer.weights:
+                    variable.assign(stored[variable.path])
 
 
 def _lasting(model: keras.Model) -> list[Any]:

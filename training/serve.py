@@ -1,6 +1,6 @@
 """The SavedModel's serving function: letterboxing, network, and boxes as the Object Detection API names them.
 
-In: uint8 (N, H, W, 3), any H and W. Out: the three raw outputs, and detection_boxes (N, 100, 4) [ymin, xmin, ymax,
+In: uint8 (N, H, W, 3), any H and W. Out: the raw outputs, and detection_boxes (N, 100, 4) [ymin, xmin, ymax,
 xmax] as fractions of the given picture, detection_scores, detection_classes (float, from 1), num_detections (float).
 TensorFlow only. It repeats in the graph what cxr_core.prepare and cxr_core.detect.decode do in numpy; tests hold the
 two together.

@@ -103,3 +103,10 @@ def small(name):
     recipe = load(name)
     strata = dict.fromkeys(recipe.strata, 1)
     return replace(recipe, size=64, cache_size=80, width=16, depth=1, warm_up=2, strata=strata)
+
+
+def small_classifier(name):
+    """A classifier's recipe with a small picture, drawn from few films."""
+    recipe = load(name)
+    drawn = {"films": 8} if recipe.films else {}
+    return replace(recipe, size=64, cache_size=80, warm_up=2, strata=dict.fromkeys(recipe.strata, 1), steps=2, **drawn)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from tests.training.folders import small
-from training import nih
+from training import covid, nih
 from training.batches import Batches, priors
-from training.cache import films, square
+from training.cache import films, grey, square
 from training.errors import MissingData
 from training.fit import training_rows
 
@@ -77,7 +77,7 @@ def test_a_missing_film_is_named_before_any_is_read(data_folder, tmp_path):
 
 def test_a_broken_film_is_named():
     with pytest.raises(MissingData, match="b7"):
-        square(b"\xff\xd8 not a picture", 32, "b7")
+        grey(b"\xff\xd8 not a picture", "b7")
 
 
 def test_the_cache_is_made_anew_for_other_files(data_folder, tmp_path):
@@ -91,7 +91,19 @@ def test_the_cache_is_made_anew_for_other_files(data_folder, tmp_path):
 
 def test_a_film_of_another_shape_is_letterboxed():
     data = cv2.imencode(".png", np.full((20, 40), 90, np.uint8))[1].tobytes()
-    film = square(data, 40, "wide")
+    film = square(grey(data, "wide"), 40)
     assert (film[:10] == 0).all()
     assert (film[10:30] == 90).all()
     assert (film[30:] == 0).all()
+
+
+def test_the_control_never_sees_a_lung(data_folder, tmp_path_factory):
+    recipe, examples = small("covid_ssd_blacked"), covid.read(data_folder)
+    cached = films(examples, recipe.cache_size, tmp_path_factory.mktemp("cache"))
+    made = Batches(recipe, examples, cached.pixels, training_rows(examples, 4))
+    seeing = Batches(replace(recipe, black=()), examples, cached.pixels, training_rows(examples, 4))
+    dark, full = made.make(0), seeing.make(0)
+    middle = slice(recipe.size // 2 - 8, recipe.size // 2 + 8)
+    assert dark["film"][:, middle, middle].mean() < 0.2 * full["film"][:, middle, middle].mean()
+    assert (dark["truth"] == full["truth"]).all()
+    assert cached.pixels[:, 40, 40].any()

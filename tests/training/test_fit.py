@@ -93,7 +93,7 @@ def test_a_run_that_starts_from_another_begins_with_its_weights(finished, data_f
     one, two = np.load(run / runs.WEIGHTS), np.load(later / runs.WEIGHTS)
     assert set(one.files) == set(two.files)
     assert all(np.allclose(one[name], two[name], atol=1e-6) for name in one.files)
-    assert runs.read_config(later)["history"][-1] == "3 steps"
+    assert runs.read_config(later)["history"][-1] == "3 steps of nih_ssd"
 
 
 def test_a_run_that_saw_the_fold_to_be_held_out_is_no_start(finished, data_folder, tmp_path):

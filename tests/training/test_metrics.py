@@ -44,27 +44,6 @@ def test_the_interval_holds_the_value():
     assert 0.6 < found.low < found.value < found.high < 0.95
 
 
-def boxes(*rows):
-    return np.array(rows, float).reshape(-1, 4)
-
-
-def test_one_true_box_is_found_once():
-    true = boxes((0, 0, 1, 1))
-    twice = boxes((0, 0, 1, 0.9), (0, 0, 1, 1))
-    found = metrics.match([twice], [np.array([0.9, 0.8])], [true], 0.5)
-    assert found.hit.tolist() == [True, False]
-
-
-def test_average_precision_by_hand():
-    true = [boxes((0, 0, 1, 1)), boxes((0, 0, 1, 1)), boxes()]
-    found = [boxes((0, 0, 1, 1)), boxes((0, 0, 1, 1)), boxes((0, 0, 1, 1))]
-    item = metrics.match(found, [np.array([0.9]), np.array([0.5]), np.array([0.7])], true, 0.5)
-    assert metrics.average_precision(item, np.ones(3)) == pytest.approx(0.5 * 1 + 0.5 * 2 / 3)
-    assert metrics.sensitivity_at(item, np.ones(3), 0.2) == 0.5
-    assert metrics.sensitivity_at(item, np.ones(3), 0.4) == 1.0
-    assert metrics.average_precision(item, np.array([1.0, 1, 0])) == pytest.approx(1)
-
-
 def test_platt_finds_the_slope_that_made_the_labels():
     rng = np.random.default_rng(2)
     raw = rng.uniform(0.02, 0.98, 20_000)
@@ -114,3 +93,111 @@ def test_figures_without_a_value_are_left_out_of_the_card():
         "a": {"c": {"value": 0.5123, "low": 0.4, "high": 0.6, "n": 9}},
         "d": 1,
     }
+
+
+@given(SCORED, st.integers(0, 99))
+def test_auc_knows_only_the_order(rows, seed):
+    scores, truth = (np.array(column, float) for column in zip(*rows, strict=True))
+    weight = np.random.default_rng(seed).integers(0, 3, len(rows)).astype(float)
+    one = metrics.auc(scores, truth, weight)
+    assert metrics.auc(np.exp(scores) - 7, truth, weight) == pytest.approx(one, nan_ok=True)
+    assert metrics.auc(-scores, truth, weight) == pytest.approx(1 - one, nan_ok=True)
+    assert metrics.auc(-scores, 1 - truth, weight) == pytest.approx(one, nan_ok=True)
+
+
+@given(SCORED, st.integers(0, 99))
+def test_all_resamples_at_once_are_each_alone(rows, seed):
+    scores, truth = (np.array(column, float) for column in zip(*rows, strict=True))
+    weights = np.random.default_rng(seed).integers(0, 3, (7, len(rows))).astype(float)
+    measures = (
+        lambda w: metrics.auc(scores, truth, w),
+        metrics.rate_at(scores, truth > 0, 3.0),
+        metrics.share(scores > 2, truth < 1),
+    )
+    for measure in measures:
+        assert measure(weights) == pytest.approx([measure(row) for row in weights], nan_ok=True)
+
+
+def test_the_fast_interval_is_the_slow_one():
+    rng = np.random.default_rng(3)
+    truth = rng.integers(0, 2, 60).astype(float)
+    scores = truth + rng.normal(0, 1, 60)
+    weights = metrics.resamples([str(i // 2) for i in range(60)], 150)
+    slow = metrics.figure(lambda w: metrics.auc(scores, truth, w), weights, 60)
+    assert metrics.figure_at_once(lambda w: metrics.auc(scores, truth, w), weights, 60) == slow
+
+
+def test_no_film_has_no_auc():
+    assert np.isnan(metrics.auc(np.zeros(0), np.zeros(0), np.zeros(0)))
+    assert np.isnan(metrics.auc(np.zeros(0), np.zeros(0), np.zeros((3, 0)))).all()
+
+
+def test_precision_and_recall_by_hand():
+    found = metrics.precision_recall(np.array([0.9, 0.8, 0.8, 0.1]), np.array([1.0, 0, 1, 0]))
+    assert found.tolist() == [[0.5, 1.0, 0.9], [1.0, pytest.approx(2 / 3), 0.8], [1.0, 0.5, 0.1]]
+
+
+def test_the_calibration_error_by_hand():
+    p, truth = np.array([0.2] * 5 + [0.8] * 5), np.array([0, 0, 0, 0, 1, 1, 1, 0, 0, 0.0])
+    assert metrics.calibration_error(p, truth, bins=2) == pytest.approx(0.5 * 0 + 0.5 * 0.4)
+    weight = np.array([[1.0] * 5 + [0.0] * 5, [0.0] * 5 + [2.0] * 5])
+    assert metrics.calibration_error(p, truth, weight, 2) == pytest.approx([0, 0.4])
+
+
+def test_a_sister_network_is_judged_by_what_the_others_chose():
+    rng = np.random.default_rng(5)
+    truth = rng.integers(0, 2, 900).astype(float)
+    raw = np.clip(rng.normal(0.3 + 0.3 * truth, 0.15), 0.01, 0.99)
+    networks, groups = np.arange(900) % 3, [str(i) for i in range(900)]
+    weights = metrics.resamples(groups, 20)
+    found = calibrate.calibrate(raw, truth, groups, weights, networks)
+    others = networks != 1
+    platt = metrics.fit_platt(raw[others], truth[others])
+    assert found.crossed[networks == 1] == pytest.approx(platt(raw[networks == 1]))
+    chosen = calibrate.thresholds(platt(raw[others]), truth[others])["balanced"]
+    assert (found.flagged["balanced"][networks == 1] == (platt(raw[networks == 1]) >= chosen)).all()
+    assert found.platt == metrics.fit_platt(raw, truth)
+    cells = found.confusion["balanced"]
+    assert found.points["balanced"].sensitivity.value == pytest.approx(cells["tp"] / truth.sum(), abs=1e-4)
+    assert sum(cells.values()) == 900
+
+
+def test_a_network_on_another_scale_shows_in_the_calibration_error():
+    rng = np.random.default_rng(6)
+    truth = rng.integers(0, 2, 3000).astype(float)
+    raw = np.clip(rng.normal(0.4 + 0.2 * truth, 0.1), 0.01, 0.99)
+    networks, groups = np.arange(3000) % 5, [str(i) for i in range(3000)]
+    weights = metrics.resamples(groups, 5)
+    same = calibrate.calibrate(raw, truth, groups, weights, networks)
+    other = calibrate.calibrate(np.where(networks == 2, raw**4, raw), truth, groups, weights, networks)
+    assert other.crossed_error > same.crossed_error + 0.02
+    assert metrics.auc(other.scale, truth, np.ones(3000)) > metrics.auc(other.crossed, truth, np.ones(3000))
+
+
+def test_one_scale_keeps_each_networks_order_and_its_auc():
+    rng = np.random.default_rng(7)
+    truth, networks = rng.integers(0, 2, 400).astype(float), np.repeat([0, 1], 200)
+    raw = np.where(networks == 1, 0.01, 1.0) * (0.3 * rng.random(400) + 0.3 * truth + 0.2)
+    scale = calibrate.one_scale(raw, truth, networks)
+    each = []
+    for number in (0, 1):
+        mine = networks == number
+        each.append(metrics.auc(raw[mine], truth[mine], np.ones(200)))
+        assert metrics.auc(scale[mine], truth[mine], np.ones(200)) == pytest.approx(each[-1])
+    assert min(each) <= metrics.auc(scale, truth, np.ones(400)) <= max(each)
+
+
+def test_networks_that_know_nothing_are_at_chance_together():
+    truth, networks = (np.arange(100) % 7 < 2).astype(float), np.arange(100) // 20
+    assert metrics.auc(calibrate.one_scale(np.full(100, 0.3), truth, networks), truth, np.ones(100)) == 0.5
+
+
+@given(st.integers(0, 200))
+def test_the_interval_of_the_calibration_error_holds_it(seed):
+    rng = np.random.default_rng(seed)
+    p = rng.random(150)
+    truth = (rng.random(150) < p).astype(float)
+    weights = metrics.resamples([str(i) for i in range(150)], 60)
+    found = metrics.centred(metrics.draws(lambda w: metrics.calibration_error(p, truth, w), weights), 150)
+    assert 0 <= found.low <= found.value <= found.high
+    assert found.value == pytest.approx(metrics.calibration_error(p, truth))

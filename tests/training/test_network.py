@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from training import imagenet, network, trunk
 
@@ -47,6 +49,9 @@ def test_what_leaves_the_network_is_what_the_runtimes_expect(place):
     shape = network.Shape(64, SHAPE.priors[:2], 4, 2, 2, place, width=16, depth=1)
     model = network.inference(network.build(shape), shape)
     found = model.predict_on_batch(clouds(2, 64))
+    maps = found.pop("class_maps")
+    assert maps.shape == (2, 4, 4, 2)
+    assert np.isfinite(maps).all()
     assert found["image_scores"].shape == (2, 2)
     assert found["raw_detection_boxes"].shape == (2, 16, 2, 4)
     assert found["raw_detection_scores"].shape == (2, 16, 2)
@@ -88,3 +93,71 @@ def test_a_map_sure_of_one_cell_gives_that_cells_box_the_film_score():
     boxes = np.array([[0.1, 0.1, 0.3, 0.3], [0.6, 0.6, 0.9, 0.9]], "f4")[None, :, None]
     found = np.asarray(network.expected_overlap(boxes, np.array([[[1.0], [0.0]]], "f4")))
     assert found[0, :, 0] == pytest.approx([1.0, 0.0], abs=1e-3)
+
+
+def loud(shape, seed=0):
+    """A network of random weights whose image heads say something: as built they start near zero; and its inference."""
+    rng = np.random.default_rng(seed)
+    keras.utils.set_random_seed(seed)
+    model = network.build(shape)
+    for layer in model.layers:
+        if isinstance(layer, trunk.ScaledConv):
+            inside = np.prod(layer.kernel.shape[: 2 if layer.depthwise else 3])
+            layer.kernel.assign(rng.normal(0, np.sqrt(2 / inside), layer.kernel.shape))
+    for name in ("head_image", "head_votes"):
+        for variable in model.get_layer(name).weights:
+            variable.assign(rng.normal(0, 0.5, variable.shape))
+    return model, network.inference(model, shape)
+
+
+def log_odds(scores):
+    scores = scores.astype(np.float64)
+    return np.log(scores / (1 - scores))
+
+
+@pytest.mark.parametrize("place", ["softmax", "heat"])
+def test_cells_and_a_constant_of_the_class_add_up_to_the_image_score_s_logit(place):
+    shape = network.Shape(64, SHAPE.priors[:2], 4, 2, 2, place, width=16, depth=1)
+    model, outside = loud(shape)
+    found = outside.predict_on_batch(clouds(3, 64))
+    rest = log_odds(found["image_scores"]) - found["class_maps"].sum((1, 2), dtype=np.float64)
+    assert np.ptp(log_odds(found["image_scores"]), axis=0).min() > 1e-3  # the films differ, the constant does not
+    bias = 0.5 * trunk.values(model.get_layer("head_image").bias)[:2]
+    expected = bias if place == "softmax" else [-bias[0], bias[0]]
+    np.testing.assert_allclose(rest, np.broadcast_to(expected, rest.shape), atol=2e-5)
+
+
+def test_what_speaks_for_covid_speaks_against_its_absence():
+    shape = network.Shape(64, SHAPE.priors[:2], 4, 2, 2, "heat", width=16, depth=1)
+    maps = loud(shape)[1].predict_on_batch(clouds(2, 64))["class_maps"]
+    np.testing.assert_array_equal(maps[..., 0], -maps[..., 1])
+    assert np.abs(maps).max() > 0
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 3), st.integers(1, 6), st.integers(1, 6), st.integers(1, 5))
+def test_shares_of_a_pooled_and_of_an_attended_logit_add_up(seed, count, rows, columns, classes):
+    rng = np.random.default_rng(seed)
+    features = rng.normal(0, 3, (count, rows, columns, 4)).astype("f4")
+    kernel = rng.normal(0, 1, (4, classes)).astype("f4")
+    pooled = np.asarray(network.class_maps(features, kernel))
+    np.testing.assert_allclose(pooled.sum((1, 2)), features.mean((1, 2)) @ kernel, atol=1e-4)
+    votes = rng.normal(0, 3, (count, 2 * rows, 2 * columns, 2 * classes)).astype("f4")
+    attended = np.asarray(network.attended_maps(votes))
+    np.testing.assert_allclose(attended.sum((1, 2)), np.asarray(network.AttentionPool()(votes)), atol=1e-4)
+    together = np.asarray(network.image_maps(features, kernel, votes))
+    np.testing.assert_allclose(together.sum((1, 2)), 0.5 * (pooled.sum((1, 2)) + attended.sum((1, 2))), atol=1e-4)
+    spread = together - 0.5 * attended  # a coarse cell's share lies on its own four fine cells
+    np.testing.assert_allclose(spread.reshape(count, rows, 2, columns, 2, classes).sum((2, 4)), 0.5 * pooled, atol=1e-4)
+
+
+def test_other_weights_see_other_places():
+    """The sanity check of Adebayo 2018: a map that survives random weights shows the film, not the network."""
+    films = clouds(4, 64)
+    one, same, other = (loud(SHAPE, seed)[1].predict_on_batch(films)["class_maps"] for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one, same)
+    assert np.mean([ranks_agree(a, b) for a, b in zip(one[..., 0], other[..., 0], strict=True)]) < 0.5
+
+
+def ranks_agree(one, other):
+    """Spearman's rank correlation of two maps."""
+    return np.corrcoef(*(np.argsort(np.argsort(each.ravel())) for each in (one, other)))[0, 1]
