@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cxr_core.errors import CxrError, DamagedImage
+from cxr_core.gate import mended
 from cxr_core.read import read
 from cxr_core.records import Radiograph
 from cxr_core.settings import Settings
@@ -51,7 +52,7 @@ def film_file(store: Store, key: str, settings: Settings) -> FilmFile:
     kept = kept_film(store, key)
     if kept:
         return kept
-    pixels = _shrunk(_radiograph(store, key, settings).pixels, FILM_PIXELS)
+    pixels = _shrunk(shown(store, key, settings).pixels, FILM_PIXELS)
     high, low = (pixels >> 8).astype(np.uint8), (pixels & 255).astype(np.uint8)
     if np.array_equal(high, low):
         return FilmFile("grey8", _keep(store.cache_path(key, "film1-grey8.png"), high))
@@ -70,7 +71,7 @@ def thumbnail(store: Store, key: str, settings: Settings) -> str | None:
     path = store.cache_path(key, "thumb1.jpg")
     if not path.exists():
         try:
-            small = _shrunk(_radiograph(store, key, settings).pixels, THUMB_PIXELS)
+            small = _shrunk(shown(store, key, settings).pixels, THUMB_PIXELS)
             _keep(path, (small >> 8).astype(np.uint8))
         except CxrError:
             _log.warning("no thumbnail for %s", key[:12])
@@ -99,8 +100,11 @@ def _address(path: Path) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
 
 
-def _radiograph(store: Store, key: str, settings: Settings) -> Radiograph:
-    return read(store.film(key), "", settings)
+def shown(store: Store, key: str, settings: Settings) -> Radiograph:
+    """The film as it was screened: read, and mended as its warnings say; boxes belong to this one."""
+    film = read(store.film(key), "", settings)
+    entry = store.entry(key)
+    return mended(film, (notice.code for notice in entry.screening.warnings)) if entry else film
 
 
 def _shrunk(pixels: Greys, longest: int) -> Greys:

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from traceback import extract_tb
 
 from cxr_core.errors import CxrError, TooMany
-from cxr_core.pipeline import Arrival, Screener, take_in
+from cxr_core.intake import Arrival, take_in
+from cxr_core.pipeline import Screener
 from cxr_core.read.sources import InputFile, refused, too_many
 from cxr_core.settings import Settings
 from cxr_core.store import Store

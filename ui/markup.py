@@ -5,8 +5,9 @@ In: numbers and words. Out: strings for st.html. Knows no page.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from html import escape
+from types import MappingProxyType
 
 from cxr_core.records import COVID, LABELS, Screening
 from ui.queue import reach
@@ -60,10 +61,24 @@ def score_sentence(score: float, threshold: float, preset: str) -> str:
     return f"Model score {score:.{places}f}, {side} your threshold {threshold:.{places}f} ({preset})"
 
 
-def score_table(screening: Screening, thresholds: Mapping[str, float], preset: str, versions: str) -> str:
-    """The nine classes in their fixed order, each with a bar, a tick at its threshold and a sentence."""
+def score_table(
+    screening: Screening,
+    thresholds: Mapping[str, float],
+    preset: str,
+    versions: str,
+    beside: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """The nine classes in their fixed order, each with a bar, a tick at its threshold and a sentence.
+
+    ``beside`` is HTML to stand below a class's row, by label.
+    """
     placed = {finding.label for finding in screening.findings}
-    rows = "".join(_score_row(label, screening.scores[label], thresholds[label], preset, placed) for label in LABELS)
+    rows = "".join(
+        _score_row(label, screening.scores[label], thresholds[label], preset, placed).removesuffix("</div>")
+        + beside.get(label, "")
+        + "</div>"
+        for label in LABELS
+    )
     return f'<div class="cxr-scores" title="{escape(versions)}">{rows}</div>'
 
 
@@ -88,6 +103,16 @@ def reasons(sentences: Iterable[str]) -> str:
     """Why a study stands where it stands."""
     items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
     return f'<ul class="cxr-reasons">{items}</ul>'
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of texts; the first column heads its rows."""
+    top = "".join(f'<th scope="col">{escape(head)}</th>' for head in heads)
+    lines = "".join(
+        f'<tr><th scope="row">{escape(first)}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in rest) + "</tr>"
+        for first, *rest in rows
+    )
+    return f'<table class="cxr-table cxr-grid"><thead><tr>{top}</tr></thead><tbody>{lines}</tbody></table>'
 
 
 def study(name: str, tags: Iterable[str], rest: str) -> str:

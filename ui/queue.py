@@ -14,7 +14,7 @@ from typing import Any
 
 from cxr_core.export.table import Row
 from cxr_core.pipeline import Screener
-from cxr_core.records import LABELS, Ranked, Screening, models_key
+from cxr_core.records import INFORMS, LABELS, Ranked, Screening, models_key
 from cxr_core.store import Entry
 from cxr_core.triage import rank
 
@@ -109,13 +109,28 @@ def waited(since: datetime, now: datetime) -> str:
     return f"{minutes // (24 * 60)} d {minutes // 60 % 24} h"
 
 
+def patient(screening: Screening) -> str:
+    """Whose film it is, in one line, for the eyes of the reader alone: never part of an address or a file's name."""
+    who = screening.identity
+    if who is None:
+        return ""
+    age = f"{who.years:.0f} years" if who.years is not None else ""
+    facts = (who.shown_name, f"ID {who.patient_id}" if who.patient_id else "", who.sex, age, who.view)
+    return " \u00b7 ".join(fact for fact in facts if fact)
+
+
 def tags(entry: Entry, models: str) -> list[str]:
     """What must not be overlooked about a row, in a word each."""
     screening = entry.screening
     found = []
     if entry.synthetic:
         found.append("synthetic")
-    if screening.warnings:
+    if screening.refusal:
+        found.append(screening.refusal.code)
+    codes = {notice.code for notice in screening.warnings}
+    if "overridden" in codes:
+        found.append("refused at first")
+    if codes - INFORMS:
         found.append("doubtful reading")
     if screening.status == "screened" and models_key(screening.models) != models:
         found.append("other model version")
@@ -132,7 +147,7 @@ def listing_row(item: Queued, thumb: Callable[[str], str | None], now: datetime,
         "rank": item.ranked.rank,
         "lane": item.lane,
         "name": screening.file,
-        "tags": tags(entry, models),
+        "tags": [*_patient_id(screening), *tags(entry, models)],
         "reasons": list(item.ranked.assessment.reasons),
         "flagged": list(item.ranked.assessment.flagged),
         "scores": scores(screening),
@@ -142,6 +157,11 @@ def listing_row(item: Queued, thumb: Callable[[str], str | None], now: datetime,
         "received": entry.received_at.astimezone().strftime("%Y-%m-%d %H:%M"),
         "review": {"word": words[review.decision], "comment": review.comment} if review and said else None,
     }
+
+
+def _patient_id(screening: Screening) -> list[str]:
+    known = screening.identity.patient_id if screening.identity else ""
+    return [f"ID {known}"] if known else []
 
 
 def reach(score: float, threshold: float) -> float:

@@ -13,9 +13,11 @@ import streamlit as st
 from cxr_core.errors import CxrError
 from cxr_core.records import Decision, Screening
 from cxr_core.store import Entry, Store
-from ui import films, markup, state
+from ui import explain_view, films, markup, state
 from ui.frame import told, wrong
-from ui.queue import Queued, tags, waited
+from ui.opinions_view import beside
+from ui.queue import Queued, patient, tags, waited
+from ui.refused_view import anyway, picture
 from ui.state import FILM, Site
 from ui.thresholds import Thresholds
 from ui.viewer import FilmAddress, Study, address, drawn_findings, viewer
@@ -42,6 +44,9 @@ def header(item: Queued, order: Sequence[str], models: str) -> None:
         st.html(markup.lane(item.lane), width="content")
         wait = f"rank {item.ranked.rank} · waiting {waited(item.entry.received_at, state.now())}"
         st.html(markup.study(item.entry.screening.file, tags(item.entry, models), wait), width="stretch")
+    whose = patient(item.entry.screening)
+    if whose:
+        st.html(markup.quiet(whose))
 
 
 def _step_button(label: str, shortcut: str, order: Sequence[str], step: int, *, disabled: bool) -> None:
@@ -49,11 +54,15 @@ def _step_button(label: str, shortcut: str, order: Sequence[str], step: int, *, 
     st.button(label, key=key, on_click=step_to, args=(order, step), disabled=disabled, shortcut=shortcut)
 
 
-def film_area(item: Queued, order: Sequence[str], items: Mapping[str, Queued], site: Site) -> None:
+def film_area(
+    item: Queued, order: Sequence[str], items: Mapping[str, Queued], site: Site, thresholds: Mapping[str, float]
+) -> None:
     """The film in its viewer, or why there is none and what to do."""
     screening = item.entry.screening
     if screening.refusal:
         wrong("This file could not be screened", screening.refusal.message, f"Code: {screening.refusal.code}")
+        picture(item, site)
+        anyway(item, site)
         return
     try:
         here = address(films.film_file(site.store, item.entry.key, site.settings), "here")
@@ -70,9 +79,10 @@ def film_area(item: Queued, order: Sequence[str], items: Mapping[str, Queued], s
         boxes=drawn_findings(screening.findings, flagged, limits),
         flagged=flagged,
         synthetic=item.entry.synthetic,
+        evidence=explain_view.evidence(item, site, thresholds),
         beside=_neighbours(item.entry.key, order, items, site),
     )
-    viewer(study)
+    viewer(study, explain_view.asked)
 
 
 def _neighbours(key: str, order: Sequence[str], items: Mapping[str, Queued], site: Site) -> list[FilmAddress]:
@@ -94,7 +104,8 @@ def scores_panel(item: Queued, thresholds: Thresholds) -> None:
     """Why here, what is doubtful, and the nine scores against their thresholds."""
     screening = item.entry.screening
     if screening.scores:
-        st.html(markup.score_table(screening, thresholds.values, thresholds.preset, versions(screening)))
+        said = beside(screening)
+        st.html(markup.score_table(screening, thresholds.values, thresholds.preset, versions(screening), said))
         st.html("<b>Why here</b>" + markup.reasons(item.ranked.assessment.reasons))
     st.html(markup.quiet(versions(screening)))
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from cxr_core.pipeline import Arrival
+from cxr_core.intake import Arrival
 from ui import films, markup, state
 from ui.frame import empty, guarded
 from ui.jobs import Board, Job

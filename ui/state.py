@@ -15,6 +15,8 @@ from cxr_core.pipeline import Screener
 from cxr_core.settings import Settings
 from cxr_core.store import Entry, Store
 from ui.jobs import Board
+from ui.roster import Roster
+from ui.roster import roster as read_roster
 
 JOB = "job"
 """Number of the run that Screen shows."""
@@ -45,6 +47,11 @@ def store() -> Store:
 def screener() -> Screener:
     """The models; ModelError if there are none that can be used."""
     return Screener(settings())
+
+
+def roster() -> Roster:
+    """The models' cards by role, without loading a network; ModelError if the detectors cannot be used."""
+    return read_roster(settings())
 
 
 @st.cache_resource(show_spinner=False)

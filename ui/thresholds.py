@@ -73,7 +73,7 @@ def meaning(card: LabelCard | None, value: float) -> str:
     for point in points:
         if abs(point.threshold - value) < 5e-4:
             return " · ".join(
-                f"{name} {_interval(item)}"
+                f"{name} {interval(item)}"
                 for name, item in (("sens", point.sensitivity), ("spec", point.specificity))
                 if item
             )
@@ -95,8 +95,9 @@ def _bounds(below: OperatingPoint | None, above: OperatingPoint | None) -> str:
     return " · ".join(parts)
 
 
-def _interval(item: Interval) -> str:
-    return f"{short(item.value)} [{short(item.low)}-{short(item.high)}]"
+def interval(item: Interval | None) -> str:
+    """A value with its 95% interval, as in ".91 [.86-.95]"."""
+    return f"{short(item.value)} [{short(item.low)}-{short(item.high)}]" if item else "not measured"
 
 
 def short(value: float) -> str:

@@ -8,11 +8,14 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from cxr_core import detect
-from cxr_core.pipeline import Screener, take_in
+from cxr_core.detect import Detector
+from cxr_core.intake import take_in
+from cxr_core.pipeline import Screener
 from cxr_core.read.sources import InputFile
 from cxr_core.settings import Settings
 from tests import fakes
 from ui import state
+from ui.roster import Roster
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("streamlit_app.py", "pages/1_Screen.py", "pages/2_Worklist.py", "pages/3_Review.py", "pages/4_Models.py")
@@ -66,11 +69,19 @@ def networks() -> tuple[fakes.BrightnessNetwork, fakes.BrightnessNetwork]:
 
 
 @pytest.fixture
-def models(monkeypatch, networks) -> Screener:
+def opinions() -> tuple[Detector, ...]:
+    """The second opinions beside ``models``: none, unless a test says otherwise."""
+    return ()
+
+
+@pytest.fixture
+def models(monkeypatch, networks, opinions) -> Screener:
     """Two hand-made models whose every score is the film's brightest grey, 0 to 1; balanced threshold 0.6."""
     covid, nih = networks
-    screener = Screener(Settings.from_environment(), detectors=[fakes.covid(covid), fakes.nih(nih)])
+    screener = Screener(Settings.from_environment(), [fakes.covid(covid), fakes.nih(nih)], opinions)
     monkeypatch.setattr(state, "screener", lambda: screener)
+    cards = tuple(item.card for item in opinions)
+    monkeypatch.setattr(state, "roster", lambda: Roster(screener.cards, opinions=cards))
     return screener
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.app.conftest import component, components, open_page, words
+from tests.read.films import dicom, film
 from ui import state
 
 PAGE = "pages/3_Review.py"
@@ -64,7 +65,7 @@ def test_a_refused_film_says_why_and_what_to_do(films):
     app.session_state["film"] = films["notes.png"]
     app.run()
     assert "This file could not be screened" in words(app)
-    assert "Send the film as DICOM, PNG or JPEG" in words(app)
+    assert "Send the film as DICOM, PNG, JPEG, TIFF or BMP" in words(app)
     assert "not_an_image" in words(app)
     assert components(app, "cxr_viewer") == []
     assert not app.exception
@@ -147,3 +148,18 @@ def test_no_other_film_stands_in_for_one_that_is_not_there(films):
     app.session_state["film"] = "0" * 64
     assert "not in the worklist" in words(app.run())
     assert components(app, "cxr_viewer") == []
+
+
+def test_the_patient_is_named_on_the_page_and_in_no_address(stored):
+    stored({"a.dcm": dicom(film(), PatientName="Doe^Jane", PatientID="4711", PatientSex="F", PatientAge="075Y")})
+    app = open_page(PAGE)
+    assert "Doe, Jane \u00b7 ID 4711 \u00b7 F \u00b7 75 years \u00b7 PA" in words(app)
+    data = component(app, "cxr_viewer")
+    assert "4711" not in repr(app.query_params) + data["film"]["url"] + data["film"]["id"]
+
+
+def test_the_worklist_tells_the_patients_id(stored):
+    stored({"a.dcm": dicom(film(), PatientName="Doe^Jane", PatientID="4711")})
+    (row,) = component(open_page("pages/2_Worklist.py"), "cxr_listing")["rows"]
+    assert "ID 4711" in row["tags"]
+    assert "Jane" not in repr(row)

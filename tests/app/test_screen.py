@@ -61,7 +61,7 @@ def test_a_png_a_dicom_a_zip_and_a_broken_file_each_get_their_answer(page):
     }  # fmt: skip
     assert rows(app)["bright.png"]["lane"] == "urgent"
     assert rows(app)["notes.png"]["lane"] == "refused"
-    assert "Send the film as DICOM, PNG or JPEG" in rows(app)["notes.png"]["reasons"][0]
+    assert "Send the film as DICOM, PNG, JPEG, TIFF or BMP" in rows(app)["notes.png"]["reasons"][0]
     assert rows(app)["broken.png"]["scores"] is None
     assert "<b>4</b> screened" in words(app)
     assert "<b>2</b> refused" in words(app)

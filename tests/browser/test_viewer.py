@@ -148,7 +148,7 @@ def test_every_page_is_drawn_without_a_complaint_or_a_request_elsewhere(page, ov
     for title in ("Home", "Screen", "Worklist", "Review", "Models"):
         go(page, title)
         page.get_by_role("note").get_by_text(NOTICE).wait_for()
-    page.get_by_test_id("stVegaLiteChart").first.wait_for()
+    page.get_by_test_id("stPlotlyChart").first.wait_for()
     assert page.locator('[data-testid="stException"], [data-testid="stElementErrorBoundary"]').count() == 0
     assert overheard.requests == []
     assert overheard.console == []

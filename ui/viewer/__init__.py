@@ -1,12 +1,12 @@
-"""The film viewer, as one custom component: zoom, pan, window and level, inversion, magnifier, boxes by class, keys.
+"""The film viewer, as one custom component: zoom, pan, window and level, inversion, magnifier, boxes, evidence, keys.
 
-In: one study and the address of its picture. Out: nothing; it shows. Its parts are local files, joined here into the
-one module that Streamlit mounts; nothing is fetched but the film.
+In: one study and the address of its picture. Out: that a reader asks where the models looked. Its parts are local
+files, joined here into the one module that Streamlit mounts; nothing is fetched but the film.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from ui.films import FilmFile
 from ui.theme import label_facts
 
 _HERE = Path(__file__).resolve().parent
-_SCRIPTS = ("film.js", "boxes.js", "viewer.js", "input.js")
+_SCRIPTS = ("film.js", "boxes.js", "evidence.js", "viewer.js", "input.js")
 
 
 def _asset(name: str) -> str:
@@ -65,18 +65,26 @@ def drawn_findings(
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """What the viewer draws: the film, its boxes (see ``drawn_findings``), and the films on either side."""
+    """What the viewer draws: the film, its boxes (see ``drawn_findings``), and the films on either side.
+
+    ``evidence`` is what ``ui.explain_view.evidence`` tells.
+    """
 
     screening: Screening
     film: FilmAddress
     boxes: Sequence[Mapping[str, Any]]
     flagged: Sequence[str]
     synthetic: bool
+    evidence: Mapping[str, Any]
     beside: Sequence[FilmAddress] = ()
 
 
-def viewer(study: Study) -> None:
-    """Draw the viewer; one a page, kept from film to film."""
+def viewer(study: Study, asked: Callable[[], None]) -> None:
+    """Draw the viewer; one a page, kept from film to film.
+
+    ``asked`` is called when the reader asks where the models looked: the film's SHA-256 is then the ``explain`` of the
+    session's ``viewer``.
+    """
     screening, film = study.screening, study.film
     image = screening.image
     facts = f"{image.width} x {image.height} px, {image.source.upper()}" if image else ""
@@ -96,6 +104,8 @@ def viewer(study: Study) -> None:
             "labels": label_facts(),
             "boxes": list(study.boxes),
             "flagged": list(study.flagged),
+            "evidence": dict(study.evidence),
             "prefetch": [{"url": item.url, "kind": item.kind} for item in study.beside],
         },
+        on_explain_change=asked,
     )

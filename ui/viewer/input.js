@@ -56,7 +56,7 @@ Viewer.prototype.listenPointer = function () {
   this.canvas.addEventListener("pointerleave", () => { if (!fingers.size) { this.pointer = null; this.draw(); } });
 };
 
-const KEY_ACTS = { b: "boxes", i: "invert", w: "window", v: "auto", m: "magnify", r: "reset", "+": "larger", "=": "larger", "-": "smaller", "?": "help", z: "full" };
+const KEY_ACTS = { b: "boxes", e: "evidence", i: "invert", w: "window", v: "auto", m: "magnify", r: "reset", "+": "larger", "=": "larger", "-": "smaller", "?": "help", z: "full" };
 const KEY_MOVES = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] };
 
 Viewer.prototype.key = function (event) {
@@ -75,10 +75,11 @@ function typing(event) {
 }
 
 export default function (component) {
-  const { parentElement, data } = component;
+  const { parentElement, data, setTriggerValue } = component;
   const root = parentElement.querySelector(".viewer");
   let viewer = viewers.get(root);
   if (!viewer) { viewer = new Viewer(root); viewers.set(root, viewer); }
+  viewer.evidence.ask = (film) => setTriggerValue("explain", film); // anew each time: an earlier one may have died
   viewer.update(data);
   return () => { viewer.stop(); viewers.delete(root); };
 }

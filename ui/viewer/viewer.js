@@ -6,6 +6,7 @@ const viewers = new WeakMap();
 const KEYS = [
   ["j / k", "next / previous study in worklist order"],
   ["b", "boxes on and off"],
+  ["e", "where it looked: which regions raised or lowered a score, on and off"],
   ["i", "invert"],
   ["w", "drag to window: sideways width, up and down level (right mouse button: always)"],
   ["v", "automatic window, and back to as read"],
@@ -23,6 +24,7 @@ const DESCRIBE = { true: "on", false: "off" };
 class Viewer {
   constructor(root) {
     this.root = root;
+    this.evidence = new Evidence(this);
     this.q = (selector) => root.querySelector(selector);
     this.canvas = this.q("canvas");
     this.stage = this.q(".stage");
@@ -57,12 +59,13 @@ class Viewer {
   update(data) {
     const changed = !this.data || this.data.film.url !== data.film.url;
     this.data = data;
-    if (changed) { this.film = null; this.fresh(); this.shownLabels = null; }
+    if (changed) { this.film = null; this.fresh(); this.shownLabels = null; this.evidence.fresh(); }
     // A label shows its boxes when it is flagged; a person's own choice on this film wins.
     if (!this.shownLabels) this.shownLabels = new Map();
     this.q(".corner.tl").textContent = data.film.caption;
     this.q(".corner.bl").textContent = data.film.synthetic ? "SYNTHETIC: a generated picture, no patient" : "";
     this.classButtons();
+    this.evidence.update();
     this.load();
   }
 
@@ -88,6 +91,8 @@ class Viewer {
 
   visibleBoxes() {
     if (!this.boxesOn) return [];
+    // Under a map only its own finding's boxes: the others would cover it.
+    if (this.evidence.on) return this.data.boxes.filter((box) => box.label === this.evidence.label);
     return this.data.boxes.filter((box) => this.isShown(box.label));
   }
 
@@ -160,7 +165,10 @@ class Viewer {
     context.imageSmoothingQuality = "high";
     context.drawImage(film.canvas, view.x, view.y, film.width * view.scale, film.height * view.scale);
     if (this.magnifying && this.pointer) this.paintLens(context, view);
-    else drawBoxes(context, this.visibleBoxes(), this.data.labels, film, view);
+    else {
+      if (this.evidence.map) drawEvidence(context, this.evidence.map, film, view, stage);
+      drawBoxes(context, this.visibleBoxes(), this.data.labels, film, view);
+    }
     this.mark();
   }
 
@@ -194,16 +202,17 @@ class Viewer {
     set.centre = String(Math.round(this.window.centre));
     set.width = String(Math.round(this.window.width));
     set.mode = this.mode;
+    set.evidence = this.evidence.map ? this.evidence.label : "";
     const percent = (value) => Math.round((100 * value) / 65535);
     this.q(".corner.br").textContent = this.film
       ? `zoom ${this.zoom.toFixed(1)}   level ${percent(this.window.centre)}%   width ${percent(this.window.width)}%${this.inverted ? "   INVERTED" : ""}`
       : "";
-    const pressed = { boxes: this.boxesOn, invert: this.inverted, window: this.mode === "window", magnify: this.magnifying };
+    const pressed = { boxes: this.boxesOn, evidence: this.evidence.on, invert: this.inverted, window: this.mode === "window", magnify: this.magnifying };
     for (const [name, on] of Object.entries(pressed)) this.q(`[data-do="${name}"]`).setAttribute("aria-pressed", String(on));
     this.stage.classList.toggle("windowing", this.mode === "window");
     this.stage.classList.toggle("magnifying", this.magnifying);
     const seen = this.film ? this.visibleBoxes().map((box) => `${box.label} ${box.score.toFixed(2)}`).join(", ") : "";
-    this.canvas.setAttribute("aria-label", `Film ${this.data.film.caption}. Boxes ${DESCRIBE[this.boxesOn]}: ${seen || "none"}.`);
+    this.canvas.setAttribute("aria-label", `Film ${this.data.film.caption}. Boxes ${DESCRIBE[this.boxesOn]}: ${seen || "none"}.${set.evidence ? ` Where it looked: ${set.evidence}.` : ""}`);
   }
 
   // ---- what a person can do ----
@@ -211,6 +220,7 @@ class Viewer {
   do(what) {
     const acts = {
       boxes: () => { this.boxesOn = !this.boxesOn; },
+      evidence: () => this.evidence.toggle(),
       invert: () => { this.inverted = !this.inverted; },
       window: () => { this.mode = this.mode === "window" ? "pan" : "window"; },
       magnify: () => { this.magnifying = !this.magnifying; },
