@@ -49,10 +49,10 @@ first, second = st.columns(2, gap="large")
 with first:
     st.subheader("The way through")
     st.markdown(
-        "1. **Screen**: drop films, a folder or a zip (DICOM, PNG, JPEG). What cannot be screened says why.\n"
+        "1. **Screen**: drop films, folders or zips (DICOM, PNG, JPEG, TIFF, BMP). What cannot be screened says why.\n"
         "2. **Worklist**: every film in order; move a threshold and the order follows at once.\n"
         "3. **Review**: the film itself, the boxes on it, the nine scores; agree or disagree.\n"
-        "4. **Models**: what the detectors can do, what they cannot, and on whose films that was measured."
+        "4. **Models**: what each model can do, what it cannot, on whose films that was measured, and who is asked."
     )
 with second:
     st.subheader("What it is not")

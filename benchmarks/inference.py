@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine
-from cxr_core.card import load_card
-from cxr_core.detect import model_folders
+from cxr_core.card import ModelCard
+from cxr_core.detect import folder_card, model_folders
 from cxr_core.errors import ModelError
 from cxr_core.settings import Settings
 
@@ -84,13 +84,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Measure and print; 1 if there is no model to measure."""
     chosen = _parse(arguments)
     try:
-        folders = model_folders(chosen.models)
-        names = [load_card(folder).name for folder in folders]
+        models = [(folder_card(folder), folder) for folder in model_folders(chosen.models)]
     except ModelError as exc:
         print(f"nothing to measure: {exc}", file=sys.stderr)
         return 1
     facts = machine.describe()
-    subjects = _plan(dict(zip(names, folders, strict=True)), chosen.threads)
+    subjects = _plan(models, chosen.threads, chosen.runtime)
     try:
         _measure(subjects, chosen.batch, chosen.rounds, chosen.seconds)
     finally:
@@ -110,16 +109,24 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=1.0, help="length of a turn")
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 8], help="films given at once")
     parser.add_argument("--threads", type=int, default=machine.cores(), help="CPU threads of each subject")
+    parser.add_argument("--runtime", choices=("litert", "tensorflow"), nargs="+", default=["litert", "tensorflow"])
     parser.add_argument("--write", action="store_true", help=f"also write {RESULTS.relative_to(ROOT)}")
     return parser.parse_args(arguments)
 
 
-def _plan(folders: dict[str, Path], threads: int) -> list[Subject]:
-    """All subjects, their processes started: each model, all of them on one film, the peer."""
-    groups = {name: [folder] for name, folder in folders.items()}
-    if len(groups) > 1:
-        groups[" + ".join(groups)] = list(folders.values())
-    plan = [(name, runtime, paths) for runtime in ("litert", "tensorflow") for name, paths in groups.items()]
+def _plan(models: list[tuple[ModelCard, Path]], threads: int, runtimes: list[str]) -> list[Subject]:
+    """All subjects, their processes started: each model, the detectors on one film, all models on it, the peer."""
+    plan = []
+    for runtime in runtimes:
+        key = "litert" if runtime == "litert" else "saved_model"
+        held = [(card, folder) for card, folder in models if key in card.files]  # a foreign export has no LiteRT file
+        detectors = [item for item in held if item[0].role == "detector"]
+        groups = {
+            " + ".join(card.name for card, _ in group): group for group in (*([item] for item in held), detectors)
+        }
+        if len(detectors) < len(held):
+            groups["the same and the second opinions"] = held
+        plan += [(name, runtime, [folder for _, folder in group]) for name, group in groups.items() if group]
     if importlib.util.find_spec("torch"):
         plan.append((PEER, "torch", []))
     else:

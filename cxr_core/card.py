@@ -15,7 +15,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,7 @@ FORMAT = 1
 CARD_FILE = "card.json"
 
 Runtime = Literal["litert", "saved_model"]
+Role = Literal["detector", "second_opinion", "gate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,15 @@ class Platt:
 
     def __call__(self, raw: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Calibrated probability of raw scores in [0, 1], any shape."""
+        return np.asarray(1.0 / (1.0 + np.exp(-np.clip(self._log_odds(raw), -60, 60))))
+
+    def logit(self, raw: float) -> float:
+        """Log-odds of the calibrated probability of one raw score."""
+        return float(self._log_odds(raw))
+
+    def _log_odds(self, raw: npt.ArrayLike) -> npt.NDArray[np.float64]:
         p = np.clip(np.asarray(raw, np.float64), 1e-7, 1 - 1e-7)
-        z = self.slope * np.log(p / (1 - p)) + self.intercept
-        return np.asarray(1.0 / (1.0 + np.exp(-np.clip(z, -60, 60))))
+        return np.asarray(self.slope * np.log(p / (1 - p)) + self.intercept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +101,11 @@ class WeightsFile:
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """Everything a program must know to run a model folder and a person to trust it."""
+    """Everything a program must know to run a model folder and a person to trust it.
+
+    ``role``: a detector's scores rank the worklist; a second opinion's are only shown beside them; a gate
+    judges pictures and knows no finding.
+    """
 
     name: str
     version: str
@@ -112,8 +123,11 @@ class ModelCard:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     curves: Mapping[str, Any] = field(default_factory=dict)
     format: int = FORMAT
+    role: Role = "detector"
 
     def __post_init__(self) -> None:
+        if self.role not in get_args(Role):
+            raise RecordError(f"role of {self.name} must be one of {', '.join(get_args(Role))}, got {self.role!r}")
         ids = [label.id for label in self.labels]
         if not ids or sorted(ids) != list(range(1, len(ids) + 1)):
             raise RecordError(f"label ids of {self.name} must be 1..n without gaps, got {ids}")
@@ -132,7 +146,9 @@ class ModelCard:
     def save(self, folder: Path) -> Path:
         """Write card.json into ``folder``; returns its path."""
         path = folder / CARD_FILE
-        path.write_text(json.dumps(asdict(self), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        # The role stands in front, so that a card cut short still says that it was a second opinion's.
+        facts = {"format": self.format, "role": self.role} | asdict(self)
+        path.write_text(json.dumps(facts, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         return path
 
 
@@ -157,6 +173,7 @@ def card_from_dict(raw: Mapping[str, Any]) -> ModelCard:
     spec["value_range"] = tuple(spec["value_range"])
     known = {
         "name", "version", "title", "task", "created", "licence", "intended_use", "data", "metrics", "curves",
+        "role",
     }  # fmt: skip
     return ModelCard(
         input=InputSpec(**spec),

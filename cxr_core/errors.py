@@ -8,11 +8,14 @@
     │   ├── NoPixels              no_pixels             a DICOM object without pixel data
     │   ├── UnsupportedEncoding   unsupported_encoding  a transfer syntax without a decoder here
     │   ├── NotARadiograph        not_a_radiograph      CT, MR, ultrasound, a colour photograph
+    │   ├── NotAChest             not_a_chest_radiograph  the gate: another part of the body, or no X-ray at all
+    │   ├── LateralView           lateral_view          the gate: the file says that the film was taken from the side
     │   ├── TooSmall              too_small
     │   ├── TooLarge              too_large             more pixels, bytes or memory than the settings allow
     │   ├── NoContrast            no_contrast           a single grey
     │   ├── UnsafeArchive         unsafe_archive        climbing paths, bombs, encrypted or nested archives
     │   ├── TooMany               too_many              a file beyond the number that one upload or archive may hold
+    │   ├── ReaderFailed          reader_failed         the decoder broke down or took too long, and was given up
     │   └── ModelFailed           model_failed          the film was read, but a model could not answer for it
     ├── ModelError                a model folder that cannot be used
     │   ├── ModelNotFound
@@ -85,6 +88,18 @@ class NotARadiograph(Refusal):
     code = "not_a_radiograph"
 
 
+class NotAChest(Refusal):
+    """Pixels or entries say that the picture is no chest film; a clinician may overrule it."""
+
+    code = "not_a_chest_radiograph"
+
+
+class LateralView(Refusal):
+    """A chest film taken from the side, by its file's entries; a clinician may overrule it."""
+
+    code = "lateral_view"
+
+
 class TooSmall(Refusal):
     """Fewer pixels than a chest radiograph can have."""
 
@@ -113,6 +128,12 @@ class TooMany(Refusal):
     """A file beyond the number that one upload or archive may hold."""
 
     code = "too_many"
+
+
+class ReaderFailed(Refusal):
+    """The film's decoder broke down or took longer than allowed; only in a process of its own can that be survived."""
+
+    code = "reader_failed"
 
 
 class ModelFailed(Refusal):

@@ -1,39 +1,38 @@
 """Joins the stages: input files in, screenings out, in the same order, as early as they can be had.
 
     read-ahead threads      bytes -> Radiograph -> what each model wants to see; the decoded film is then let go
+      or their processes    the same in a longer run (opening.py), so that a film whose decoder dies is lost alone
     the caller's thread     waiting films in one batch -> detections -> Screening
 
-Memory is bounded: at most ``settings.memory_mb`` for films being decoded, were all as large as the settings allow.
+Memory is bounded: films being decoded hold at most ``settings.memory_mb`` together, each as much as its header asks for
+(budget.py); one that needs more is decoded alone. The bytes of one film more than there are readers wait beside them.
 When reading is slower than the models, batches are small and results come one by one; when the models are slower,
-batches fill.
+batches fill. What is asked of the models, and a screening made of their answers, stands in answers.py.
 """
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from copy import copy
+from dataclasses import replace
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
+from cxr_core import gate
+from cxr_core.answers import Film, Panel, answer, refused
+from cxr_core.budget import Budget
 from cxr_core.card import InputSpec, ModelCard, thresholds_of
-from cxr_core.detect import Detection, Detector, load_detectors
-from cxr_core.errors import ModelError, ModelFailed, ModelNotFound, RecordError, Refusal
-from cxr_core.prepare import Placement, prepare
-from cxr_core.read import digest, read
+from cxr_core.detect import Detector, Opinions, Unusable, load_detectors, load_opinions, opinion_cards
+from cxr_core.errors import RecordError, Refusal
+from cxr_core.explain import Explanation
+from cxr_core.explained import explained
+from cxr_core.opening import Opened, Opener, Unread
+from cxr_core.read import digest
 from cxr_core.read.sources import InputFile
 from cxr_core.readahead import ReadAhead
 from cxr_core.records import (
-    COVID,
     LABELS,
-    NIH_LABELS,
-    Box,
-    Finding,
-    ImageFacts,
     ModelRef,
     Notice,
     Radiograph,
@@ -43,43 +42,38 @@ from cxr_core.records import (
     models_key,
 )
 from cxr_core.settings import Settings, cores
-from cxr_core.store import Entry, Store
-
-_log = logging.getLogger(__name__)
+from cxr_core.voices import speakers
 
 FLOOR = 0.05
-MOST_BOXES = 10  # of a label, by the contract
-
-_HOME = {COVID: "covid_ssd"} | dict.fromkeys(NIH_LABELS, "nih_ssd")
 _MOST_READERS = 4
 
 Known = Callable[[str], Screening | None]
-Tensor = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Film:
-    """A film that waits for the models: its facts, and its pixels as each of them wants to see it, (h, w, c)."""
-
-    name: str
-    sha256: str
-    facts: ImageFacts
-    warnings: tuple[Notice, ...]
-    views: Mapping[InputSpec, tuple[Tensor, Placement]]
-    seconds: Seconds
+Allowed = Callable[[str], frozenset[str]]
 
 
 class Screener:
     """The models of one site, ready; may be shared by threads. ``screen`` holds all state of a run.
 
     Raises ModelNotFound or ModelInvalid if the models cannot answer for every one of LABELS. A further model with
-    labels of its own adds its boxes to the findings; it has no say in the nine scores.
+    labels of its own adds its boxes to the findings; it has no say in the nine scores. Second opinions are asked as the
+    settings say, until ``switched`` says otherwise; one that cannot be used is named in ``unusable``.
     """
 
-    def __init__(self, settings: Settings, detectors: Sequence[Detector] | None = None) -> None:
-        self._settings = settings
+    def __init__(
+        self,
+        settings: Settings,
+        detectors: Sequence[Detector] | None = None,
+        opinions: Sequence[Detector] | None = None,
+    ) -> None:
+        # Detectors that are handed in are asked about pictures of their own kind, which no learnt gate knows.
+        self._settings = replace(settings, gate="tags") if detectors is not None and settings.gate == "on" else settings
+        self._gate = gate.load(self._settings)
+        self._budget = Budget(self._settings.memory_mb)
         found = tuple(detectors) if detectors is not None else load_detectors(settings)
-        speaks_for = _speakers(found)
+        speaks_for = speakers([detector.card for detector in found])
+        # Detectors that are handed in come with their own second opinions, if any.
+        self._given = tuple(opinions or ()) if detectors is not None or opinions is not None else None
+        self._asked = self._ask(settings.wants_opinion)
         self._voices = tuple((detector, labels) for detector, labels in zip(found, speaks_for, strict=True) if labels)
         self._models = tuple(detector.card.ref() for detector, _ in self._voices)
         self._unused = tuple(detector.card for detector, labels in zip(found, speaks_for, strict=True) if not labels)
@@ -99,14 +93,67 @@ class Screener:
         """Cards of models that are found and not run: others speak for every one of their labels."""
         return self._unused
 
+    def switched(self, switches: Mapping[str, bool]) -> Screener:
+        """The same detectors beside the second opinions that are switched on; ``switches`` by model name."""
+        if not switches:
+            return self
+        other = copy(self)
+        other._asked = self._ask(lambda name: switches.get(name, self._settings.wants_opinion(name)))
+        return other
+
+    def _ask(self, wants: Callable[[str], bool]) -> Opinions:
+        if self._given is None:
+            return load_opinions(self._settings, wants)
+        return Opinions(tuple(item for item in self._given if wants(item.card.name)))
+
+    @property
+    def opinions(self) -> tuple[Detector, ...]:
+        """The second opinions that are asked."""
+        return self._asked.detectors
+
+    @property
+    def unchecked(self) -> Notice | None:
+        """What people should know where pictures are not checked for what they show."""
+        return None if self._gate else gate.UNCHECKED
+
+    @property
+    def gate_card(self) -> ModelCard | None:
+        """The card of the network that checks pictures, if there is one."""
+        return self._gate.card if self._gate else None
+
+    @property
+    def silent(self) -> tuple[ModelCard, ...]:
+        """Cards of second opinions that are found and not asked."""
+        asked = {item.card.name for item in self.opinions} | {item.name for item in self.unusable}
+        return tuple(card for card in self._offered() if card.name not in asked)
+
+    def _offered(self) -> tuple[ModelCard, ...]:
+        if self._given is not None:
+            return tuple(item.card for item in self._given)
+        return tuple(card for _, card in opinion_cards(self._settings)[0])
+
+    @property
+    def unusable(self) -> tuple[Unusable, ...]:
+        """Second opinions that cannot be asked, and why."""
+        return self._asked.unusable
+
     @property
     def models(self) -> tuple[ModelRef, ...]:
-        """Which weights speak."""
+        """Which detectors' weights speak."""
         return self._models
 
     @property
+    def run_key(self) -> str:
+        """One digest for everything that is run: the detectors, the second opinions and the gate."""
+        others = [item.card for item in self.opinions] + ([self._gate.card] if self._gate else [])
+        return models_key((*self.models, *(card.ref() for card in others)))
+
+    @property
     def models_key(self) -> str:
-        """One digest for all of them: other weights, another key."""
+        """One digest for the detectors: other weights, another key.
+
+        Thresholds and screenings belong to it. A second opinion changes neither, so it is not part of it.
+        """
         return models_key(self.models)
 
     @property
@@ -120,6 +167,15 @@ class Screener:
         }
         return {label: said[label] for label in LABELS}
 
+    @property
+    def explains(self) -> frozenset[str]:
+        """The findings for which ``explain`` can say where their scores come from."""
+        return frozenset[str]().union(*(labels for detector, labels in self._voices if detector.explains))
+
+    def explain(self, film: Radiograph) -> dict[str, Explanation]:
+        """Where the film's scores come from, for each finding that the models can tell; runs them once more."""
+        return explained(film, self._voices)
+
     def thresholds(self, preset: str) -> dict[str, float]:
         """The threshold of each of LABELS at a preset; RecordError for a preset that does not exist."""
         said: dict[str, float] = {}
@@ -130,27 +186,36 @@ class Screener:
 
     @property
     def readers(self) -> int:
-        """Threads that decode films: as many as may each decode one of the largest size within the memory allowed."""
-        return max(1, min(_MOST_READERS, cores(), self._settings.memory_mb // self._settings.largest_film_mb))
+        """Threads that decode films; how many of them do so at once, the memory allowed and the films' sizes tell."""
+        return min(_MOST_READERS, cores())
 
     def screen(
-        self, inputs: Iterable[InputFile], floor: float = FLOOR, *, known: Known | None = None
+        self,
+        inputs: Iterable[InputFile],
+        floor: float = FLOOR,
+        *,
+        known: Known | None = None,
+        allowed: Allowed | None = None,
     ) -> Generator[Screening, None, None]:
         """A Screening for each input, in order, refused ones too. Boxes scored below ``floor`` are left out.
 
         ``known`` is asked with the SHA-256 of each input; the Screening it gives, if any, is passed on under this
-        input's name and nothing is read. Closing the iterator early stops the reading. Anything but a Refusal
+        input's name and nothing is read. ``allowed`` is asked likewise which of the gate's codes a person has overruled
+        for it. Closing the iterator early stops the reading. Anything but a Refusal
         propagates, after the screenings of the inputs before it.
         """
         if not 0.0 <= floor <= 1.0:
             raise RecordError(f"floor must lie in [0, 1], got {floor}")
-        return self._screen(inputs, floor, known or _nothing_known)
+        return self._screen(inputs, floor, known or _nothing_known, allowed or _nothing_allowed)
 
-    def _screen(self, inputs: Iterable[InputFile], floor: float, known: Known) -> Generator[Screening, None, None]:
-        tasks = (self._task(item, known) for item in inputs)
-        with ReadAhead(tasks, threads=self.readers, ahead=self._ahead()) as films:
-            for batch in _batches(films, self._settings.batch_size):
-                yield from self._finish(batch, floor)
+    def _screen(
+        self, inputs: Iterable[InputFile], floor: float, known: Known, allowed: Allowed
+    ) -> Generator[Screening, None, None]:
+        with closing(Opener(self._specs(), self._settings, self.readers, self._budget)) as opener:
+            tasks = (self._task(item, known, allowed, opener) for item in inputs)
+            with ReadAhead(tasks, threads=self.readers, ahead=self._ahead()) as films:
+                for batch in _batches(films, self._settings.batch_size):
+                    yield from self._finish(batch, floor)
 
     def _ahead(self) -> int:
         """Prepared films that may wait: two batches, so that one is being filled while one is in the models."""
@@ -158,16 +223,16 @@ class Screener:
         return max(1, min(2 * self._settings.batch_size, self._settings.memory_mb * 1_000_000 // one))
 
     def _specs(self) -> tuple[InputSpec, ...]:
-        return tuple(dict.fromkeys(card.input for card in self.cards))
+        return tuple(dict.fromkeys(item.card.input for item in (*self.detectors, *self.opinions)))
 
-    def _task(self, item: InputFile, known: Known) -> Callable[[], Screening | _Film]:
+    def _task(self, item: InputFile, known: Known, allowed: Allowed, opener: Opener) -> Callable[[], Screening | Film]:
         """Loads the bytes now, one input after the other; what is costly is left to the task."""
         name = _shown(item.name)
         started = time.perf_counter()
         try:
             data = item.load()
         except Refusal as refusal:
-            done = self._refused(name, "", refusal)
+            done = refused(name, "", refusal, self.models)
             return lambda: done
         sha256 = digest(data)
         seen = known(sha256)
@@ -175,180 +240,30 @@ class Screener:
             again = replace(seen, file=name)
             return lambda: again
         loading = time.perf_counter() - started
-        return lambda: self._open(name, sha256, data, loading)
+        codes = allowed(sha256)
+        return lambda: self._opened(opener(data, name, sha256, codes), name, sha256, loading)
 
-    def _open(self, name: str, sha256: str, data: bytes, loading: float) -> Screening | _Film:
-        started = time.perf_counter()
-        try:
-            film = read(data, name, self._settings)
-        except Refusal as refusal:
-            return self._refused(name, sha256, refusal)
-        opened = time.perf_counter()
-        views = {spec: _view(film, spec) for spec in self._specs()}
-        facts = ImageFacts(film.width, film.height, film.view, film.source)
-        seconds = Seconds(loading + opened - started, time.perf_counter() - opened)
-        return _Film(name, sha256, facts, film.warnings, views, seconds)
+    def _opened(self, said: Opened | Unread, name: str, sha256: str, loading: float) -> Screening | Film:
+        if isinstance(said, Unread):
+            facts: dict[str, Any] = {"models": self.models, "identity": said.identity, "image": said.facts}
+            return Screening(name, sha256, "refused", refusal=said.refusal, **facts)
+        seconds = Seconds(loading + said.read_seconds, said.prepare_seconds)
+        views = dict(zip(self._specs(), said.views, strict=True))
+        return Film(name, sha256, said.facts, said.warnings, views, seconds, said.identity)
 
-    def _refused(self, name: str, sha256: str, refusal: Refusal) -> Screening:
-        notice = Notice(refusal.code, refusal.message)
-        return Screening(name, sha256, "refused", refusal=notice, models=self.models)
-
-    def _finish(self, batch: Sequence[Screening | _Film], floor: float) -> Iterator[Screening]:
+    def _finish(self, batch: Sequence[Screening | Film], floor: float) -> Iterator[Screening]:
         """Screenings of a batch in order; those that need no model and stand first do not wait for it."""
-        films = [item for item in batch if isinstance(item, _Film)]
+        films, panel = [item for item in batch if isinstance(item, Film)], Panel(self._voices, self.opinions)
         answers: Iterator[Screening] | None = None
         for item in batch:
             if isinstance(item, Screening):
                 yield item
                 continue
-            answers = answers or iter(self._answer(films, floor))
+            answers = answers or iter(answer(films, panel, floor))
             yield next(answers)
 
-    def _answer(self, films: Sequence[_Film], floor: float) -> list[Screening]:
-        """Screenings of the films; where the models fail on all at once, of each film alone, so that one spoils none.
 
-        What fails alone is refused: a model that stops must not take the films behind it along.
-        """
-        try:
-            return self._detect(films, floor)
-        except ModelError as exc:
-            _log.warning("the models failed on %d films: %s", len(films), exc)
-        if len(films) > 1:
-            return [self._answer([film], floor)[0] for film in films]
-        refusal = ModelFailed(
-            "The film was read, but a model could not answer for it. Send it again; if that fails too, "
-            "tell whoever looks after this server: its log says why."
-        )
-        return [self._refused(film.name, film.sha256, refusal) for film in films]
-
-    def _detect(self, films: Sequence[_Film], floor: float) -> list[Screening]:
-        started = time.perf_counter()
-        said = [
-            detector.detect(np.stack([film.views[detector.card.input][0] for film in films]), floor)
-            for detector, _ in self._voices
-        ]
-        each = (time.perf_counter() - started) / len(films)
-        return [
-            self._merge(film, answers, floor, each)
-            for film, answers in zip(films, zip(*said, strict=True), strict=True)
-        ]
-
-    def _merge(self, film: _Film, answers: Sequence[Detection], floor: float, seconds: float) -> Screening:
-        """Each label by the model that speaks for it; boxes back in pixels of the image, best first."""
-        scores: dict[str, float] = {}
-        findings: list[Finding] = []
-        for (detector, labels), answer in zip(self._voices, answers, strict=True):
-            scores |= {label: _six(score) for label, score in answer.scores.items() if label in labels}
-            findings += _findings(answer, film.views[detector.card.input][1], labels, floor)
-        return Screening(
-            file=film.name,
-            sha256=film.sha256,
-            status="screened",
-            warnings=film.warnings,
-            image=film.facts,
-            models=self.models,
-            scores={label: scores[label] for label in LABELS},
-            findings=tuple(sorted(findings, key=lambda item: -item.score)),
-            seconds=replace(film.seconds, detect=seconds),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """An input that has been taken in: its entry in the worklist, and whether it stood there already."""
-
-    entry: Entry
-    known: bool
-
-
-def take_in(
-    inputs: Iterable[InputFile],
-    screener: Screener,
-    store: Store,
-    *,
-    synthetic: bool = False,
-    received_at: datetime | None = None,
-) -> Generator[Arrival, None, None]:
-    """Screen inputs into the worklist: keep each film's bytes, then its screening; yields as soon as each is kept.
-
-    An image that these models have screened before is recognised by its hash and not screened again; one that was
-    refused is read again, since the reader may have learnt since. ``received_at`` is when a person sent them, if that
-    is not now. StoreError ends the iteration; what was yielded is kept.
-    """
-    received_at = received_at or datetime.now(UTC)
-
-    def screened(sha256: str) -> Entry | None:
-        entry = store.find(sha256, screener.models_key) if sha256 else None
-        return entry if entry and entry.screening.status == "screened" else None
-
-    def known(sha256: str) -> Screening | None:
-        entry = screened(sha256)
-        return entry.screening if entry else None
-
-    kept = (InputFile(item.name, _keeping(item, store)) for item in inputs)
-    with closing(screener.screen(kept, known=known)) as screenings:
-        for screening in screenings:
-            entry = screened(screening.sha256)
-            yield Arrival(entry or store.save(screening, received_at, synthetic=synthetic), entry is not None)
-
-
-def _keeping(item: InputFile, store: Store) -> Callable[[], bytes]:
-    def load() -> bytes:
-        data = item.load()
-        store.add_film(data)
-        return data
-
-    return load
-
-
-def _speakers(detectors: Sequence[Detector]) -> tuple[frozenset[str], ...]:
-    """For each detector the findings it speaks for: a label of LABELS belongs to its home model, else to the first."""
-    claims: dict[str, int] = {}
-    for place, detector in enumerate(detectors):
-        for label in (str(item.finding) for item in detector.card.finding_labels):
-            if label not in claims or detector.card.name == _HOME.get(label):
-                claims[label] = place
-    missing = [label for label in LABELS if label not in claims]
-    if missing:
-        wanted = sorted({_HOME[label] for label in missing})
-        raise ModelNotFound(
-            f"no model answers for {', '.join(missing)}; found {', '.join(d.card.name for d in detectors) or 'none'}. "
-            f"Put {' and '.join(wanted)} into the folder that CXR_MODELS_DIR names."
-        )
-    return tuple(
-        frozenset(label for label, owner in claims.items() if owner == place) for place in range(len(detectors))
-    )
-
-
-def _findings(answer: Detection, placement: Placement, labels: frozenset[str], floor: float) -> list[Finding]:
-    boxes = placement.to_image(answer.boxes)
-    found: dict[str, list[Finding]] = {label: [] for label in labels}
-    order = np.argsort(-answer.box_scores, kind="stable")
-    for place in order.tolist():
-        label, score = answer.labels[place], _six(answer.box_scores[place])
-        box = _box(boxes[place])
-        if label in labels and score >= floor and box and len(found[label]) < MOST_BOXES:
-            found[label].append(Finding(label, score, box))
-    return [item for label in sorted(labels) for item in found[label]]
-
-
-def _box(corners: npt.NDArray[np.float64]) -> Box | None:
-    """Corners to a hundredth of a pixel; None for a box that lay in the padding and has no area on the film."""
-    x1, y1, x2, y2 = (round(float(value), 2) for value in corners)
-    return Box(x1, y1, x2, y2) if x2 > x1 and y2 > y1 else None
-
-
-def _six(score: float) -> float:
-    """Six decimals: finer than any runtime agrees with another, and short in a file."""
-    return round(float(score), 6)
-
-
-def _view(film: Radiograph, spec: InputSpec) -> tuple[Tensor, Placement]:
-    tensors, placements = prepare((film,), spec)
-    return tensors[0], placements[0]
-
-
-def _batches(films: ReadAhead[Screening | _Film], most: int) -> Iterator[list[Screening | _Film]]:
+def _batches(films: ReadAhead[Screening | Film], most: int) -> Iterator[list[Screening | Film]]:
     """Whatever is ready goes together, at most ``most``; a slow reader is not waited for."""
     for first in films:
         batch = [first]
@@ -364,3 +279,7 @@ def _shown(name: str) -> str:
 
 def _nothing_known(_sha256: str) -> None:
     return None
+
+
+def _nothing_allowed(_sha256: str) -> frozenset[str]:
+    return frozenset()

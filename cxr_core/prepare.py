@@ -1,7 +1,8 @@
 """Radiographs to what a network wants to see, and boxes back again.
 
 In: films of any shape, (H, W) uint16, and a model card's InputSpec. Out: float32 (N, h, w, c) and one Placement a film,
-which carries boxes between model pixels and image pixels. This module knows no model and no runtime.
+which carries boxes between model pixels and image pixels. Where a film's exposed field is known, the model sees it
+alone: the border of a shutter or a collimator would only make the lungs smaller. This module knows no model.
 
 Boxes are (M, 4) float64 [x1, y1, x2, y2], x to the right, y down, origin at the outer corner of the first pixel.
 """
@@ -9,7 +10,7 @@ Boxes are (M, 4) float64 [x1, y1, x2, y2], x to the right, y down, origin at the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -24,9 +25,9 @@ Boxes = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a film of ``width`` x ``height`` pixels lies inside the model's input.
+    """Where a film, or its part of ``width`` x ``height`` pixels from column ``x`` and row ``y``, lies in the input.
 
-    ``scale`` is model pixels an image pixel; ``left`` and ``top`` are model pixels. The drawn film has a whole number
+    ``scale`` is model pixels an image pixel; ``left`` and ``top`` are model pixels. The drawn part has a whole number
     of pixels, so each axis is carried back by its own exact ratio, which differs from ``scale`` by that rounding only.
     """
 
@@ -35,6 +36,8 @@ class Placement:
     top: int
     width: int
     height: int
+    x: int = 0
+    y: int = 0
 
     @classmethod
     def fit(cls, width: int, height: int, spec: InputSpec) -> Placement:
@@ -45,6 +48,12 @@ class Placement:
         drawn = cls(scale, 0, 0, width, height)
         left, top = (spec.width - drawn.drawn_width) // 2, (spec.height - drawn.drawn_height) // 2
         return cls(scale, left, top, width, height)
+
+    @classmethod
+    def of(cls, film: Radiograph, spec: InputSpec) -> Placement:
+        """The placement of a film's exposed field."""
+        x1, y1, x2, y2 = film.field or (0, 0, film.width, film.height)
+        return replace(cls.fit(x2 - x1, y2 - y1, spec), x=x1, y=y1)
 
     @property
     def drawn_width(self) -> int:
@@ -57,17 +66,25 @@ class Placement:
         return max(1, round(self.height * self.scale))
 
     def to_image(self, boxes: npt.ArrayLike) -> Boxes:
-        """Boxes in model pixels as boxes in image pixels, clipped to the film.
+        """Boxes in model pixels as boxes in image pixels, clipped to the part that was drawn.
 
         A box that lies wholly in the padding comes back without area.
         """
-        image = (_as_boxes(boxes) - self._offset) / self._ratio
-        return np.clip(image, 0.0, np.array([self.width, self.height] * 2, np.float64))
+        inside = (_as_boxes(boxes) - self._offset) / self._ratio
+        return np.clip(inside, 0.0, self._size) + self._corner
 
     def to_model(self, boxes: npt.ArrayLike) -> Boxes:
-        """Boxes in image pixels as boxes in model pixels, clipped to the film; the inverse of ``to_image``."""
-        inside = np.clip(_as_boxes(boxes), 0.0, np.array([self.width, self.height] * 2, np.float64))
+        """Boxes in image pixels as boxes in model pixels, clipped to that part; the inverse of ``to_image``."""
+        inside = np.clip(_as_boxes(boxes) - self._corner, 0.0, self._size)
         return inside * self._ratio + self._offset
+
+    @property
+    def _size(self) -> Boxes:
+        return np.array([self.width, self.height] * 2, np.float64)
+
+    @property
+    def _corner(self) -> Boxes:
+        return np.array([self.x, self.y] * 2, np.float64)
 
     @property
     def _offset(self) -> Boxes:
@@ -98,7 +115,7 @@ def prepare(
 ) -> tuple[npt.NDArray[np.float32], tuple[Placement, ...]]:
     """A batch of films: float32 (N, h, w, c) in ``spec.value_range`` and their placements, in the same order."""
     batch = np.full((len(radiographs), spec.height, spec.width, spec.channels), spec.pad_value, np.float32)
-    placements = tuple(Placement.fit(film.width, film.height, spec) for film in radiographs)
+    placements = tuple(Placement.of(film, spec) for film in radiographs)
     for film, placement, canvas in zip(radiographs, placements, batch, strict=True):
         _draw(film.pixels, spec, placement, canvas)
     return batch, placements
@@ -109,6 +126,7 @@ def _draw(
 ) -> None:
     """Write the film into its place of ``canvas`` (h, w, c)."""
     height, width = placement.drawn_height, placement.drawn_width
+    pixels = pixels[placement.y : placement.y + placement.height, placement.x : placement.x + placement.width]
     if pixels.shape != (height, width):
         # Averaging over the covered area keeps fine lines (pleural edges) from aliasing when a film shrinks tenfold.
         kind = cv2.INTER_AREA if placement.scale < 1 else cv2.INTER_LINEAR

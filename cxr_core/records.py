@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from cxr_core.errors import RecordError
 
-Source = Literal["dicom", "png", "jpeg"]
+Source = Literal["dicom", "png", "jpeg", "tiff", "bmp"]
 View = Literal["PA", "AP"]
 Status = Literal["screened", "refused"]
 Urgency = Literal["urgent", "soon", "check", "routine"]
@@ -58,6 +58,10 @@ class Notice:
     message: str
 
 
+INFORMS = frozenset({"burned_in_text"})
+"""Codes of warnings that tell something and do not make the reading doubtful: they move no film to "check"."""
+
+
 @dataclass(frozen=True, slots=True)
 class Box:
     """A rectangle in pixels of the image as read, with a positive area."""
@@ -76,12 +80,65 @@ class Box:
         return (self.x1, self.y1, self.x2, self.y2)
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Identity:
+    """Whose film it is and where it was made, as the file says; "" where it does not say.
+
+    For the eyes of the clinician and for the store alone: never in a log, a file name, a message or an address. So its
+    repr shows nothing, and JSON lines and CSV leave it out. Dates are as DICOM writes them (YYYYMMDD), ages too (045Y).
+    """
+
+    patient_name: str = ""
+    patient_id: str = ""
+    birth_date: str = ""
+    sex: str = ""
+    age: str = ""
+    study_uid: str = ""
+    series_uid: str = ""
+    instance_uid: str = ""
+    accession: str = ""
+    study_date: str = ""
+    view: str = ""
+    laterality: str = ""
+    modality: str = ""
+    body_part: str = ""
+    station: str = ""
+
+    def __repr__(self) -> str:
+        return "Identity(not shown)"
+
+    @property
+    def shown_name(self) -> str:
+        """The name as people write it: "Doe, Jane" for DOE^JANE (PS3.5 6.2.1), its alphabetic group."""
+        parts = [part.strip() for part in self.patient_name.split("=")[0].split("^")]
+        family, rest = parts[0], " ".join(part for part in (*parts[3:4], *parts[1:3], *parts[4:]) if part)
+        return ", ".join(part for part in (family, rest) if part) or self.patient_name
+
+    @property
+    def years(self) -> float | None:
+        """Age in years by Patient's Age (PS3.5 6.2, AS), else by birth and study date; None where neither says."""
+        number, unit = self.age[:-1], self.age[-1:]
+        if number.isdecimal() and unit in _YEARS:
+            return int(number) * _YEARS[unit]
+        try:
+            born, made = (datetime.strptime(day, "%Y%m%d") for day in (self.birth_date, self.study_date))
+        except ValueError:
+            return None
+        return (made - born).days / 365.25 if made >= born else None
+
+
+_YEARS = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Radiograph:
-    """One film, ready to show and to prepare.
+    r"""One film, ready to show and to prepare.
 
     ``pixels`` is (H, W) uint16, 0 black to 65535 white, after modality and VOI transforms, bone bright (MONOCHROME1
-    already inverted). Read-only.
+    already inverted). Read-only. ``field`` is the part that was exposed, (x1, y1, x2, y2) in whole pixels: what a
+    shutter or the black border of a collimator hides lies outside; None means all of it. The display shows the whole
+    film, the models are given the field. ``orientation``: to which side of the patient rows and columns lead, as DICOM
+    says it: "L\F" is the usual frontal view (PS3.3 C.7.6.1.1.1); "" where nothing is said.
     """
 
     name: str
@@ -90,12 +147,19 @@ class Radiograph:
     source: Source
     view: View | None = None
     warnings: tuple[Notice, ...] = ()
+    field: tuple[int, int, int, int] | None = None
+    identity: Identity | None = None
+    orientation: str = ""
 
     def __post_init__(self) -> None:
         _require(
             self.pixels.ndim == 2 and self.pixels.dtype == np.uint16,
             f"pixels must be (H, W) uint16, got {self.pixels.shape} {self.pixels.dtype}",
         )
+        if self.field:
+            x1, y1, x2, y2 = self.field
+            inside = 0 <= x1 < x2 <= self.width and 0 <= y1 < y2 <= self.height
+            _require(inside, f"field must lie within {self.width} x {self.height} pixels, got {self.field}")
         self.pixels.setflags(write=False)
 
     @property
@@ -136,6 +200,22 @@ def models_key(models: Iterable[ModelRef]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Opinion:
+    """What one second opinion said of a film: its calibrated probability of each of its findings, in [0, 1].
+
+    It is shown beside the detectors' scores and ranks nothing. Its findings may be others than LABELS.
+    """
+
+    model: ModelRef
+    scores: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scores", MappingProxyType(dict(self.scores)))
+        for label, score in self.scores.items():
+            _require(0.0 <= score <= 1.0, f"{self.model.name}: score of {label} must lie in [0, 1], got {score}")
+
+
+@dataclass(frozen=True, slots=True)
 class ImageFacts:
     """What is kept about the picture itself."""
 
@@ -160,6 +240,8 @@ class Screening:
 
     Screened: ``image`` is set, ``scores`` holds all of LABELS (calibrated image-level probability), no ``refusal``.
     Refused: ``refusal`` is set, ``scores`` and ``findings`` are empty. ``sha256`` is of the bytes as received.
+    ``models`` are the detectors, whose scores rank; ``opinions`` what second opinions said, one each.
+    ``identity`` is what a DICOM file says of its patient; only the store keeps it.
     """
 
     file: str
@@ -172,12 +254,17 @@ class Screening:
     scores: Mapping[str, float] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     seconds: Seconds = Seconds()
+    identity: Identity | None = None
+    opinions: tuple[Opinion, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scores", MappingProxyType(dict(self.scores)))
+        said = [opinion.model.name for opinion in self.opinions]
+        _require(len(set(said)) == len(said), f"a model gives one opinion on a film, got {', '.join(said)}")
         if self.status == "refused":
             _require(self.refusal is not None, "a refused screening needs its refusal")
-            _require(not self.scores and not self.findings, "a refused screening has no scores and no findings")
+            answers = (*self.scores, *self.findings, *self.opinions)
+            _require(not answers, "a refused screening has no scores, no findings and no opinions")
             return
         _require(self.refusal is None and self.image is not None, "a screened image has facts and no refusal")
         _require(set(self.scores) == set(LABELS), f"scores must name {LABELS}, got {tuple(self.scores)}")

@@ -22,8 +22,11 @@ BYTES_A_PIXEL = 10
 takes half. The file's own bytes come on top, once as received and once as the decoder is given them."""
 
 
-def _setting(default: Any, meaning: str, low: float | None = None, high: float | None = None) -> Any:
-    return field(default=default, metadata={"meaning": meaning, "low": low, "high": high})
+def _setting(
+    default: Any, meaning: str, low: float | None = None, high: float | None = None, *, secret: bool = False
+) -> Any:
+    facts = {"meaning": meaning, "low": low, "high": high, "secret": secret}
+    return field(default=default, repr=not secret, metadata=facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,9 @@ class Settings:
     database_url: str = _setting("", "SQLAlchemy URL; empty means SQLite in the data folder")
     models_dir: Path = _setting(_PACKAGED_MODELS, "folder of model folders")
     runtime: str = _setting("auto", "litert, tensorflow, or auto: TensorFlow where a GPU is seen, else LiteRT")
+    second_opinions: str = _setting(
+        "all", "second opinions asked beside the detectors: all, none, or model names with commas between"
+    )
     threads: int = _setting(0, "CPU threads a model may use; 0 means all cores", 0, 256)
     batch_size: int = _setting(8, "images a model sees at once", 1, 512)
     preset: str = _setting("balanced", "operating points a new site starts with: sensitive, balanced or specific")
@@ -44,10 +50,23 @@ class Settings:
     max_upload_mb: int = _setting(2048, "most bytes accepted in one upload or unpacked from one archive, MB", 1, 65536)
     max_files: int = _setting(2000, "most images in one upload or archive", 1, 1_000_000)
     max_megapixels: int = _setting(60, "largest image, millions of pixels", 1, 2000)
-    memory_mb: int = _setting(1024, "most memory for films being decoded, MB; one at a time always is", 64, 1_048_576)
+    processes_from: int = _setting(
+        32, "films of one run that are read in the program itself before processes of their own take over", 0, 1_000_000
+    )
+    film_seconds: int = _setting(120, "longest that such a process may take over one film, seconds", 1, 86_400)
+    deidentify_secret: str = _setting(
+        "", "key of all pseudonyms, 16 characters or more; empty means one made in the data folder", secret=True
+    )
+    gate: str = _setting(
+        "on", "check of what a picture shows, before the models: on, tags (entries of DICOM files alone) or off"
+    )
+    memory_mb: int = _setting(
+        1024, "most memory for films being decoded, MB; one that needs more is decoded alone", 64, 1_048_576
+    )
 
     def __post_init__(self) -> None:
         _one_of("CXR_RUNTIME", self.runtime, ("auto", "litert", "tensorflow"))
+        _one_of("CXR_GATE", self.gate, ("on", "tags", "off"))
         _one_of("CXR_PRESET", self.preset, ("sensitive", "balanced", "specific"))
         for spec in fields(self):
             low, high, value = spec.metadata["low"], spec.metadata["high"], getattr(self, spec.name)
@@ -69,6 +88,16 @@ class Settings:
     def resolved_database_url(self) -> str:
         """The database to open: the configured one, else SQLite in the data folder."""
         return self.database_url or f"sqlite:///{(self.data_dir / 'cxr.sqlite3').as_posix()}"
+
+    @property
+    def named_opinions(self) -> tuple[str, ...]:
+        """The second opinions that are asked for by name; none for "all" and for "none"."""
+        names = dict.fromkeys(name.strip() for name in self.second_opinions.split(","))
+        return tuple(name for name in names if name and name not in ("all", "none"))
+
+    def wants_opinion(self, name: str) -> bool:
+        """Whether this second opinion is asked, unless the site has switched it otherwise."""
+        return self.second_opinions.strip() == "all" or name in self.named_opinions
 
     @property
     def largest_film_mb(self) -> int:

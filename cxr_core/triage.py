@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from cxr_core.errors import RecordError
-from cxr_core.records import URGENCIES, Assessment, Ranked, Screening, Urgency, models_key
+from cxr_core.records import INFORMS, URGENCIES, Assessment, Notice, Ranked, Screening, Urgency, models_key
 
 _SPAN = 0.99  # of a lane's quarter of [0, 1]; the rest keeps a gap, so that no two lanes share a priority
 
@@ -83,9 +83,14 @@ def _standing(score: float, threshold: float) -> float:
 
 def _lane(screening: Screening, flagged: list[Urgency], *, outdated: bool) -> Urgency:
     lanes: list[Urgency] = ["routine", *flagged]
-    if screening.status == "refused" or screening.warnings or outdated:
+    if screening.status == "refused" or _doubts(screening) or outdated:
         lanes.append("check")
     return min(lanes, key=URGENCIES.index)
+
+
+def _doubts(screening: Screening) -> list[Notice]:
+    """The warnings that make a reading doubtful; others only inform."""
+    return [notice for notice in screening.warnings if notice.code not in INFORMS]
 
 
 def _priority(lane: Urgency, standings: Mapping[str, float], urgencies: Mapping[str, Urgency]) -> float:
@@ -102,7 +107,7 @@ def _reasons(
     if screening.refusal is not None:
         return (f"Not screened: {screening.refusal.message}",)
     said = [_compared(label, screening.scores[label], thresholds[label]) for label in flagged]
-    said += [f"Doubtful reading: {notice.message}" for notice in screening.warnings]
+    said += [f"Doubtful reading: {notice.message}" for notice in _doubts(screening)]
     if not said:
         nearest = max(standings, key=standings.__getitem__)
         told = _compared(nearest, screening.scores[nearest], thresholds[nearest])

@@ -30,7 +30,7 @@ with left:
     limits = site.settings
     drop = st.session_state.setdefault("drop", 0)  # a new number empties the uploader
     uploads = st.file_uploader(
-        "Drop chest films here: DICOM, PNG, JPEG, or zip archives of them",
+        "Drop chest films here: DICOM, PNG, JPEG, TIFF, BMP, or zip archives of them",
         accept_multiple_files="directory" if sent == FOLDER else True,
         max_upload_size=limits.max_upload_mb,
         key=f"drop-{sent}-{drop}",

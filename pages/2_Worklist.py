@@ -8,6 +8,7 @@ from ui import markup, state
 from ui.filters import filter_bar
 from ui.frame import empty, guarded, page, trouble
 from ui.queue import flag_counts, queue
+from ui.refused_view import refused_lane
 from ui.sliders import explain, label_cards, moved, rail
 from ui.thresholds import current
 from ui.worklist_view import csv_button, headline, pages_of, rows
@@ -44,11 +45,14 @@ def worklist() -> None:
             top, button = st.columns([5, 1.3], vertical_alignment="center")
             with top:
                 st.html(headline(items, state.now()))
+            refused_lane(items, site)
             filters = filter_bar()
             chosen = tuple(item for item in items if filters.admit(item))
             with button:
                 csv_button(chosen, thresholds.values)
             rows(pages_of(chosen), chosen, thresholds, site)
+            if site.screener.unchecked:
+                st.html(markup.quiet(site.screener.unchecked.message))
             if len(chosen) < len(items):
                 st.html(markup.quiet(f"{len(items) - len(chosen)} of {len(items)} films are hidden by the filters."))
 

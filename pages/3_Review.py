@@ -6,7 +6,9 @@ import streamlit as st
 
 from ui import state
 from ui.frame import empty, guarded, page, trouble
+from ui.opinions_view import opinions_note
 from ui.queue import by_key, queue
+from ui.refused_view import doubts
 from ui.review_view import decision, film_area, header, scores_panel
 from ui.state import ADDRESS, FILM, READING_LIST
 from ui.thresholds import current
@@ -53,10 +55,12 @@ def review() -> None:
         header(item, order, site.screener.models_key)
         left, right = st.columns([2.5, 1], gap="medium")
         with left, st.container(key="film"):
-            film_area(item, order, items, site)
+            film_area(item, order, items, site, thresholds.values)
         with right, st.container(key="panel"):
             decision(item, site.store)
             scores_panel(item, thresholds)
+            opinions_note(item.entry.screening)
+            doubts(item, site)
 
 
 review()

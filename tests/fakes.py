@@ -1,13 +1,14 @@
 """Hand-made detectors: a real Detector around a network small enough to know its every answer by heart."""
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from cxr_core.card import Decoding, InputSpec, LabelCard, ModelCard, WeightsFile
+from cxr_core.card import Decoding, InputSpec, LabelCard, ModelCard, Platt, WeightsFile
 from cxr_core.detect import Detector
 from cxr_core.detect.raw import RawOutput
+from cxr_core.errors import ModelError
 from cxr_core.phantom import as_png
 from cxr_core.read.sources import InputFile
 from cxr_core.records import COVID, NIH_LABELS, OperatingPoint
@@ -22,6 +23,7 @@ class BrightnessNetwork:
 
     classes: int
     name: str = "fake"
+    has_maps: bool = False
     box: tuple[float, float, float, float] = BOX
     batches: list[int] = field(default_factory=list)
     threads: set[str] = field(default_factory=set)
@@ -41,6 +43,7 @@ class CrowdedNetwork:
 
     classes: int
     name: str = "fake"
+    has_maps: bool = False
 
     def run(self, batch):
         left = np.arange(20, dtype=np.float32) / 20
@@ -54,10 +57,35 @@ class CrowdedNetwork:
         )
 
 
-def card(name: str, findings, *, version: str = "1", urgency="soon", threshold: float = 0.6, spec=SPEC) -> ModelCard:
+@dataclass
+class PatchNetwork:
+    """Cells of 8 x 8 pixels; the film's logit is their mean greys' sum, each 0 to 1, minus 3: its maps are known.
+
+    ``asked`` says of each run whether maps were asked for.
+    """
+
+    classes: int
+    name: str = "fake"
+    has_maps: bool = True
+    asked: list[bool] = field(default_factory=list)
+
+    def run(self, batch, *, maps=False):
+        self.asked.append(maps)
+        count, height, width, _ = batch.shape
+        cells = batch.reshape(count, height // 8, 8, width // 8, 8).mean((2, 4)) / np.float32(255)
+        scores = 1 / (1 + np.exp(3 - cells.sum((1, 2))))
+        scores = np.repeat(scores[:, None], self.classes, axis=1).astype(np.float32)
+        boxes = np.broadcast_to(np.float32(BOX), (count, 1, 1, 4))
+        each = np.repeat(cells[..., None], self.classes, axis=-1).astype(np.float32)
+        return RawOutput(scores, boxes, scores[:, None, :], each if maps else None)
+
+
+def card(
+    name: str, findings, *, version="1", urgency="soon", threshold: float = 0.6, spec=SPEC, calibration=None
+) -> ModelCard:
     points = {"balanced": OperatingPoint(threshold), "sensitive": OperatingPoint(threshold / 2)}
     labels = tuple(
-        LabelCard(number, finding.lower(), finding, urgency, operating_points=points)
+        LabelCard(number, finding.lower(), finding, urgency, calibration or Platt(), operating_points=points)
         for number, finding in enumerate(findings, 1)
     )
     return ModelCard(
@@ -72,6 +100,37 @@ def covid(network=None, **facts) -> Detector:
 
 def nih(network=None, **facts) -> Detector:
     return Detector(card("nih_ssd", NIH_LABELS, **facts), network or BrightnessNetwork(8))
+
+
+@dataclass
+class Judge:
+    """A network without boxes: every image score is ``score``; where that is None, the film's brightest grey, 0 to 1.
+
+    It fails on films whose brightest grey is above ``fails_above``.
+    """
+
+    classes: int
+    score: float | None = None
+    fails_above: float = 1.0
+    name: str = "fake"
+    has_maps: bool = False
+    batches: list[int] = field(default_factory=list)
+
+    def run(self, batch):
+        self.batches.append(len(batch))
+        brightest = batch.max(axis=(1, 2, 3)) / np.float32(255)
+        if (brightest > self.fails_above).any():
+            raise ModelError("the second opinion fails")
+        said = brightest if self.score is None else np.full(len(batch), self.score)
+        scores = np.repeat(said[:, None], self.classes, axis=1).astype(np.float32)
+        boxes = np.zeros((len(batch), 0, 1, 4), np.float32)
+        return RawOutput(scores, boxes, np.zeros((len(batch), 0, self.classes), np.float32))
+
+
+def second(name="covid_cnn", findings=(COVID,), network=None, **facts) -> Detector:
+    """A second opinion."""
+    made = card(name, findings, **facts)
+    return Detector(replace(made, role="second_opinion", task="classification"), network or Judge(len(findings)))
 
 
 def film(grey: int, *, height: int = 100, width: int = 120) -> bytes:

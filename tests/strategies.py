@@ -11,6 +11,7 @@ from cxr_core.records import (
     ImageFacts,
     ModelRef,
     Notice,
+    Opinion,
     Review,
     Screening,
     Seconds,
@@ -48,6 +49,13 @@ FINDINGS = st.builds(Finding, st.sampled_from(LABELS), UNIT, boxes())
 SCORES = st.fixed_dictionaries(dict.fromkeys(LABELS, UNIT))
 
 
+OPINIONS = st.builds(
+    Opinion,
+    st.builds(ModelRef, st.sampled_from(["covid_cnn", "radiography4", "their model"]), st.just("1.0"), HEX),
+    st.dictionaries(st.sampled_from((*LABELS, "Lung opacity")), UNIT, max_size=3),
+)
+
+
 @st.composite
 def screenings(draw, *, file=NASTY) -> Screening:
     """A screened or a refused image."""
@@ -61,4 +69,7 @@ def screenings(draw, *, file=NASTY) -> Screening:
     if draw(st.booleans()):
         return Screening(status="refused", refusal=draw(NOTICES), image=draw(st.none() | FACTS), **common)
     findings = tuple(draw(st.lists(FINDINGS, max_size=3)))
-    return Screening(status="screened", image=draw(FACTS), scores=draw(SCORES), findings=findings, **common)
+    opinions = tuple(draw(st.lists(OPINIONS, max_size=2, unique_by=lambda opinion: opinion.model.name)))
+    return Screening(
+        status="screened", image=draw(FACTS), scores=draw(SCORES), findings=findings, opinions=opinions, **common
+    )

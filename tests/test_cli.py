@@ -17,10 +17,13 @@ from cxr_core.__main__ import main
 from cxr_core.detect import Detector
 from cxr_core.errors import ModelNotFound
 from cxr_core.export.table import read_csv
+from cxr_core.journal import Journal
 from cxr_core.pipeline import Screener
-from cxr_core.records import LABELS
+from cxr_core.read.sources import from_paths
+from cxr_core.records import COVID, LABELS
 from cxr_core.serial import from_json
-from tests.fakes import BrightnessNetwork, card, covid, film, nih
+from cxr_core.settings import Settings
+from tests.fakes import BrightnessNetwork, Judge, card, covid, film, nih, second
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -292,6 +295,50 @@ def test_models_lists_also_what_is_found_and_not_run(capsys):
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith("their_nih 1  found but not run")
     assert "Nodule, Mass" in last
+
+
+def test_models_tells_the_role_of_each_and_which_are_left_out(capsys, monkeypatch):
+    monkeypatch.setenv("CXR_SECOND_OPINIONS", "covid_cnn")
+
+    def with_second(settings):
+        return Screener(settings, [covid(), nih()], [second(), second("radiography4", [COVID, "Lung opacity"])])
+
+    assert run("models", open_screener=with_second) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert ["  detector  " in line for line in lines] == [True, True, False, False]
+    assert lines[2].startswith("covid_cnn 1  on fake  second opinion")
+    assert lines[3].startswith("radiography4 1  not asked: CXR_SECOND_OPINIONS leaves it out  second opinion")
+    assert lines[3].endswith("COVID-19, Lung opacity")
+
+
+def test_what_second_opinions_say_stands_in_lines_and_table(ward, tmp_path):
+    out, table = tmp_path / "out.jsonl", tmp_path / "out.csv"
+
+    def with_second(settings):
+        return Screener(settings, [covid(), nih()], [second(network=Judge(1, 0.5))])
+
+    assert run("screen", ward, "--opinions", "--jsonl", out, "--csv", table, open_screener=with_second) == 0
+    bright = _lines(out.read_text())[2]
+    assert [(item["model"], item["scores"]) for item in bright["opinions"]] == [("covid_cnn", {"COVID-19": 0.5})]
+    assert 0.5 < bright["ensemble"]["COVID-19"] < bright["scores"]["COVID-19"]
+    row = read_csv(table.read_bytes())[0]
+    assert row.ensemble == bright["ensemble"]
+    assert row.opinions[0].endswith("COVID-19 0.500000")
+
+
+def test_a_stopped_run_does_not_go_on_with_answers_of_other_second_opinions(ward, tmp_path):
+    """The journal of a run with another set of models is passed over."""
+    out = tmp_path / "out.jsonl"
+    before = Screener(Settings(), [covid(), nih()])
+    with Journal(tmp_path / "out.jsonl.part", before.run_key, 0.05) as journal:
+        for screening in before.screen(from_paths([ward], Settings())):
+            journal.add(screening)
+
+    def with_second(settings):
+        return Screener(settings, [covid(), nih()], [second()])
+
+    assert run("screen", ward, "--opinions", "--jsonl", out, open_screener=with_second) == 0
+    assert all(line["opinions"] for line in _lines(out.read_text()) if line["status"] == "screened")
 
 
 def test_settings_lists_every_variable_and_hides_a_password(capsys, monkeypatch):

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from cxr_core.export.table import read_csv
+from cxr_core.intake import take_in
 from cxr_core.phantom import as_dicom, as_png, phantom, sample_files
-from cxr_core.pipeline import Screener, take_in
+from cxr_core.pipeline import Screener
 from cxr_core.records import LABELS, PRESETS
 from cxr_core.settings import Settings
 from cxr_core.store import Store

@@ -11,15 +11,17 @@ from hypothesis import given as for_all
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from cxr_core import opening, pipeline
 from cxr_core.card import InputSpec
 from cxr_core.detect import Detector
 from cxr_core.errors import ModelError, ModelNotFound, NotAnImage, RecordError, StoreError, TooLarge
-from cxr_core.pipeline import Screener, take_in
-from cxr_core.prepare import Placement
-from cxr_core.read import digest
+from cxr_core.intake import take_in
+from cxr_core.pipeline import Screener
+from cxr_core.prepare import prepare
+from cxr_core.read import digest, read
 from cxr_core.read.sources import InputFile, from_paths
 from cxr_core.records import COVID, LABELS, models_key
-from cxr_core.settings import Settings, cores
+from cxr_core.settings import Settings
 from cxr_core.store import Store
 from tests.fakes import SPEC, BrightnessNetwork, CrowdedNetwork, card, covid, film, given, nih
 
@@ -76,8 +78,10 @@ def test_a_screening_carries_all_that_the_contract_asks_for(screener):
 
 @pytest.mark.parametrize(("height", "width"), [(100, 120), (300, 100), (64, 300)])
 def test_boxes_come_back_in_pixels_of_the_image(screener, height, width):
-    (screening,) = screener.screen([given("a.png", film(255, height=height, width=width))])
-    expected = Placement.fit(width, height, SPEC).to_image([[16, 8, 32, 24]])[0]
+    data = film(255, height=height, width=width)
+    (screening,) = screener.screen([given("a.png", data)])
+    _, (placement,) = prepare([read(data, "a.png", Settings())], SPEC)  # its dark left edge is no part of the field
+    expected = placement.to_image([[16, 8, 32, 24]])[0]
     box = screening.findings[0].box.as_tuple()
     assert box == pytest.approx(expected, abs=0.006)
     assert box[2] <= width
@@ -230,16 +234,39 @@ def test_closing_early_stops_reading(screener):
     assert len(loaded) < 3 + 2 * 4 + 4 + 3
 
 
-def test_reading_threads_are_as_many_as_memory_allows(tmp_path):
-    def readers(**changes) -> int:
-        return Screener(Settings(data_dir=tmp_path, **changes), [covid(), nih()]).readers
+def test_films_are_read_side_by_side_at_default_settings(tmp_path, monkeypatch):
+    """Two ordinary films need far less than the largest one allowed: each waits inside its reader for the other."""
+    monkeypatch.setattr(pipeline, "cores", lambda: 2)
+    both, real = threading.Barrier(2, timeout=60), opening.read
 
-    assert Settings().largest_film_mb <= Settings().memory_mb, "the default ceiling holds with one reader"
-    assert readers(memory_mb=64, max_megapixels=100) == 1
-    assert readers(memory_mb=100_000, max_megapixels=1) == min(4, cores())
-    twice = 2 * Settings(max_megapixels=100).largest_film_mb
-    assert readers(memory_mb=twice - 1, max_megapixels=100) == 1
-    assert readers(memory_mb=twice, max_megapixels=100) == min(2, cores())
+    def together(*arguments):
+        both.wait()
+        return real(*arguments)
+
+    monkeypatch.setattr(opening, "read", together)
+    inputs = [given(f"{number}.png", film(80 + number)) for number in range(6)]
+    found = list(Screener(Settings(data_dir=tmp_path), [covid(), nih()]).screen(inputs))
+    assert [(item.file, item.status) for item in found] == [(item.name, "screened") for item in inputs]
+
+
+def test_films_that_fill_the_memory_are_read_one_by_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(pipeline, "cores", lambda: 4)
+    monkeypatch.setattr(opening, "need_mb", lambda *_: 65)
+    inside, most, real = [], [0], opening.read
+
+    def counted(*arguments):
+        inside.append(1)
+        most[0] = max(most[0], len(inside))
+        try:
+            return real(*arguments)
+        finally:
+            inside.pop()
+
+    monkeypatch.setattr(opening, "read", counted)
+    screener = Screener(Settings(data_dir=tmp_path, memory_mb=64), [covid(), nih()])
+    inputs = [given(f"{number}.png", film(80 + number)) for number in range(12)]
+    assert [item.file for item in screener.screen(inputs)] == [item.name for item in inputs]
+    assert most == [1]
 
 
 def test_a_programming_error_is_not_swallowed_and_earlier_results_come_first(screener):

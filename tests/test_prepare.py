@@ -16,8 +16,8 @@ specs = st.builds(InputSpec, st.integers(1, 700), st.integers(1, 700), st.sample
 part = st.floats(0, 1, allow_nan=False)
 
 
-def film(pixels) -> Radiograph:
-    return Radiograph("a.png", "0" * 64, np.asarray(pixels, np.uint16), "png")
+def film(pixels, field=None) -> Radiograph:
+    return Radiograph("a.png", "0" * 64, np.asarray(pixels, np.uint16), "png", field=field)
 
 
 @given(sides, sides, specs, st.tuples(part, part, part, part))
@@ -127,3 +127,49 @@ def test_pixels_of_another_kind_are_refused():
         letterbox(np.zeros((4, 0), np.uint16), SPEC)
     with pytest.raises(RecordError, match=r"\(M, 4\), got \(3,\)"):
         Placement.fit(10, 10, SPEC).to_image([1, 2, 3])
+
+
+@st.composite
+def cropped(draw):
+    """A film's size and an exposed field inside it."""
+    width, height = draw(st.integers(2, 400)), draw(st.integers(2, 400))
+    x1, x2 = sorted(draw(st.lists(st.integers(0, width), min_size=2, max_size=2, unique=True)))
+    y1, y2 = sorted(draw(st.lists(st.integers(0, height), min_size=2, max_size=2, unique=True)))
+    return width, height, (x1, y1, x2, y2)
+
+
+@given(cropped(), specs, st.tuples(part, part, part, part))
+def test_boxes_come_back_exactly_through_a_crop(shape, spec, edges):
+    width, height, field = shape
+    placement = Placement.of(film(np.zeros((height, width)), field), spec)
+    x1, x2 = sorted(field[0] + edge * (field[2] - field[0]) for edge in edges[:2])
+    y1, y2 = sorted(field[1] + edge * (field[3] - field[1]) for edge in edges[2:])
+    there = placement.to_model([[x1, y1, x2, y2]])
+    np.testing.assert_allclose(placement.to_image(there), [[x1, y1, x2, y2]], rtol=0, atol=1e-6 * max(width, height))
+    whole = placement.to_image([[-1e5, -1e5, 1e5, 1e5]])
+    np.testing.assert_allclose(whole, [field], rtol=0, atol=1e-9)
+
+
+def test_a_film_with_a_field_is_drawn_as_the_field_alone_would_be():
+    pixels = np.random.default_rng(2).integers(0, 65536, (700, 900)).astype(np.uint16)
+    x1, y1, x2, y2 = field = (100, 50, 820, 690)
+    (drawn,), (placement,) = prepare([film(pixels, field)], SPEC)
+    alone, expected = letterbox(pixels[y1:y2, x1:x2], SPEC)
+    np.testing.assert_array_equal(drawn, alone)
+    np.testing.assert_allclose(
+        placement.to_image([[20, 30, 90, 80]]), expected.to_image([[20, 30, 90, 80]]) + [x1, y1] * 2
+    )
+
+
+def test_a_film_without_a_field_is_drawn_as_before():
+    pixels = np.random.default_rng(3).integers(0, 65536, (300, 200)).astype(np.uint16)
+    (drawn,), (placement,) = prepare([film(pixels)], SPEC)
+    expected, place = letterbox(pixels, SPEC)
+    np.testing.assert_array_equal(drawn, expected)
+    assert placement == place
+
+
+@pytest.mark.parametrize("field", [(0, 0, 11, 5), (3, 0, 3, 5), (-1, 0, 5, 5), (0, 0, 5, 6)])
+def test_a_field_lies_within_its_film(field):
+    with pytest.raises(RecordError, match="field"):
+        film(np.zeros((5, 10)), field)

@@ -1,6 +1,7 @@
 """The JSON-line contract: its keys, and that nothing is lost on the way there and back."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from cxr_core.errors import RecordError
 from cxr_core.records import LABELS
 from cxr_core.serial import from_json, screening_to_json, to_json
 from cxr_core.triage import rank
+from cxr_core.voices import ensemble
 from tests.strategies import screenings
 
 HALF = dict.fromkeys(LABELS, 0.5)
@@ -22,7 +24,7 @@ KEYS = [
 @given(screenings())
 def test_a_line_read_back_is_the_same_screening(screening):
     (ranked,) = rank([screening], HALF, SOON)
-    line = json.loads(json.dumps(to_json(ranked), allow_nan=False))
+    line = json.loads(json.dumps(to_json(ranked, opinions=True), allow_nan=False))
     assert from_json(line) == screening
     assert from_json(json.loads(json.dumps(screening_to_json(screening)))) == screening
 
@@ -41,8 +43,24 @@ def test_a_line_has_exactly_the_keys_of_the_contract(screening):
 
 
 @given(screenings())
+def test_second_opinions_stand_behind_the_contract_where_they_are_asked_for(screening):
+    (ranked,) = rank([screening], HALF, SOON)
+    line = to_json(ranked, opinions=True)
+    assert list(line) == [*KEYS, "opinions", "ensemble"]
+    assert all(list(item) == ["model", "version", "sha256", "scores"] for item in line["opinions"])
+    assert line["ensemble"] == pytest.approx(ensemble(screening), abs=5e-7)
+
+
+@given(screenings())
 def test_a_line_without_one_of_its_keys_is_no_screening(screening):
     line = screening_to_json(screening)
-    for key in line:
+    for key in line.keys() - {"opinions"}:
         with pytest.raises(RecordError):
             from_json({name: value for name, value in line.items() if name != key})
+
+
+@given(screenings())
+def test_a_line_from_before_there_were_second_opinions_is_read_without_them(screening):
+    line = screening_to_json(screening)
+    del line["opinions"]
+    assert from_json(line) == replace(screening, opinions=())

@@ -4,7 +4,22 @@ In: a folder of models and prepared films. Out: calibrated image scores and boxe
 file format of films and no image coordinates; prepare makes its input and carries its boxes back.
 """
 
-from cxr_core.detect.detector import Detection, Detector, Region
-from cxr_core.detect.registry import clear, load_cards, load_detector, load_detectors, model_folders
+from cxr_core.detect.detector import Detection, Detector, Evidence, Region
+from cxr_core.detect.registry import (
+    Opinions,
+    Unusable,
+    clear,
+    folder_card,
+    load_cards,
+    load_detector,
+    load_detectors,
+    load_opinions,
+    model_folders,
+    opinion_cards,
+    why_not,
+)
 
-__all__ = ["Detection", "Detector", "Region", "clear", "load_cards", "load_detector", "load_detectors", "model_folders"]
+__all__ = [
+    "Detection", "Detector", "Evidence", "Opinions", "Region", "Unusable", "clear", "folder_card", "load_cards",
+    "load_detector", "load_detectors", "load_opinions", "model_folders", "opinion_cards", "why_not",
+]  # fmt: skip

@@ -52,6 +52,20 @@ class Detection:
             )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """Where in the model's input one finding's image score comes from.
+
+    ``cells`` (h, w) float32: how much each cell of a grid over the whole input, padding included, adds to the log-odds
+    of the calibrated ``score``; negative where it speaks against. ``constant`` is the rest: the log-odds of a film
+    that says nothing. Their sum is the log-odds of ``score``.
+    """
+
+    score: float
+    cells: Floats
+    constant: float
+
+
 @dataclass(frozen=True, slots=True)
 class Detector:
     """One model, ready; may be called from many threads at once."""
@@ -75,16 +89,51 @@ class Detector:
         Boxes scored below ``floor`` in [0, 1] are not returned. At most ``batch_size`` films are in the network at
         once. Raises RecordError for a batch of the wrong shape, ModelError where the network fails.
         """
-        spec = self.card.input
-        expected = (spec.height, spec.width, spec.channels)
-        if batch.ndim != 4 or batch.shape[1:] != expected or batch.dtype != np.float32:
-            raise RecordError(f"{self.card.name} wants float32 (N, {expected}), got {batch.dtype} {batch.shape}")
+        self._check(batch)
         if not 0.0 <= floor <= 1.0:
             raise RecordError(f"floor must lie in [0, 1], got {floor}")
         found: list[Detection] = []
         for start in range(0, len(batch), self.batch_size):
             found += self._detect(batch[start : start + self.batch_size], floor)
         return tuple(found)
+
+    @property
+    def explains(self) -> bool:
+        """Whether ``explain`` has anything to say: older models and foreign ones do not."""
+        return self.runtime.has_maps
+
+    def explain(self, batch: Floats) -> tuple[Mapping[str, Evidence], ...]:
+        """Each film's Evidence by finding, for ``batch`` as in ``detect``; none where the model ``explains`` nothing.
+
+        Costs one more run of the network: screening does not ask for it.
+        """
+        self._check(batch)
+        found: list[Mapping[str, Evidence]] = []
+        for start in range(0, len(batch), self.batch_size):
+            raw = self.runtime.run(batch[start : start + self.batch_size], maps=True)
+            maps = raw.class_maps
+            if maps is None:
+                return tuple({} for _ in batch)
+            if not (np.isfinite(raw.image_scores).all() and np.isfinite(maps).all()):
+                raise ModelError(f"{self.card.name} answered with maps that are no numbers; its weights are damaged")
+            found += [self._evidence(scores, each) for scores, each in zip(raw.image_scores, maps, strict=True)]
+        return tuple(found)
+
+    def _evidence(self, raw_scores: Floats, maps: Floats) -> Mapping[str, Evidence]:
+        found: dict[str, Evidence] = {}
+        for number, label in enumerate(self._labels):
+            score = float(label.calibration(raw_scores[number]))
+            if label.finding and (label.finding not in found or score > found[label.finding].score):
+                cells = np.float32(label.calibration.slope) * maps[..., number]
+                constant = label.calibration.logit(raw_scores[number]) - float(cells.sum(dtype=np.float64))
+                found[label.finding] = Evidence(score, cells, constant)
+        return MappingProxyType(found)
+
+    def _check(self, batch: Floats) -> None:
+        spec = self.card.input
+        expected = (spec.height, spec.width, spec.channels)
+        if batch.ndim != 4 or batch.shape[1:] != expected or batch.dtype != np.float32:
+            raise RecordError(f"{self.card.name} wants float32 (N, {expected}), got {batch.dtype} {batch.shape}")
 
     def _detect(self, batch: Floats, floor: float) -> list[Detection]:
         raw = self.runtime.run(batch)

@@ -15,16 +15,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from cxr_core.card import ModelCard
 from cxr_core.detect.quiet import without_chatter
-from cxr_core.detect.raw import (
-    IMAGE_SCORES,
-    RAW_BOXES,
-    RAW_OUTPUTS,
-    RAW_SCORES,
-    Floats,
-    RawOutput,
-    check_outputs,
-    describe,
-)
+from cxr_core.detect.raw import CLASS_MAPS, Floats, RawOutput, check_outputs, collect, describe, wanted
 from cxr_core.errors import ModelError, ModelInvalid
 
 
@@ -43,10 +34,11 @@ class LiteRTRuntime:
         _check_frozen(path, card)
         self._lock = threading.Lock()
         self._input, self._outputs = self._signature(card)
+        self.has_maps = CLASS_MAPS in self._outputs
 
-    def run(self, batch: Floats) -> RawOutput:
+    def run(self, batch: Floats, *, maps: bool = False) -> RawOutput:
         """One image after the other: the file's batch is one, and a larger one is no faster on a CPU."""
-        answers: dict[str, list[Floats]] = {name: [] for name in RAW_OUTPUTS}
+        answers: dict[str, list[Floats]] = {name: [] for name in wanted(self._outputs, maps)}
         with self._lock:
             for image in batch:
                 self._interpreter.set_tensor(self._input, image[None])
@@ -54,12 +46,12 @@ class LiteRTRuntime:
                     self._interpreter.invoke()
                 except RuntimeError as exc:
                     raise ModelError(f"LiteRT could not run the network: {exc}") from exc
-                for name, index in self._outputs.items():
-                    answers[name].append(self._interpreter.get_tensor(index)[0])
-        return RawOutput(*(np.stack(answers[name]) for name in (IMAGE_SCORES, RAW_BOXES, RAW_SCORES)))
+                for name, rows in answers.items():
+                    rows.append(self._interpreter.get_tensor(self._outputs[name])[0])
+        return collect({name: np.stack(rows) for name, rows in answers.items()}, maps)
 
     def _signature(self, card: ModelCard) -> tuple[int, dict[str, int]]:
-        """Tensor numbers of the one input and of the three outputs; ModelInvalid where they are not the contract's."""
+        """Tensor numbers of the one input and of the outputs by name; ModelInvalid where they break the contract."""
         signatures = self._interpreter.get_signature_list()
         if len(signatures) != 1:
             raise ModelInvalid(f"{card.name}: found {len(signatures)} signatures in the LiteRT file, expected 1")
@@ -72,7 +64,7 @@ class LiteRTRuntime:
             raise ModelInvalid(f"{card.name}: LiteRT input is {describe(found)} {kinds}, expected float32 {expected}")
         check_outputs(card, {name: tuple(int(n) for n in detail["shape"]) for name, detail in outputs.items()})
         index = next(iter(inputs.values()))["index"]
-        return int(index), {name: int(outputs[name]["index"]) for name in RAW_OUTPUTS}
+        return int(index), {name: int(detail["index"]) for name, detail in outputs.items()}
 
 
 def _check_frozen(path: Path, card: ModelCard) -> None:

@@ -20,15 +20,15 @@ import numpy as np
 from cxr_core.card import InputSpec, ModelCard
 from cxr_core.detect.raw import (
     API_OUTPUTS,
-    IMAGE_SCORES,
-    RAW_BOXES,
+    CLASS_MAPS,
     RAW_OUTPUTS,
-    RAW_SCORES,
     Floats,
     RawOutput,
     Shape,
     check_outputs,
+    collect,
     describe,
+    wanted,
 )
 from cxr_core.errors import ModelError, ModelInvalid
 
@@ -70,16 +70,19 @@ class SavedModelRuntime:
         self._foreign = set(API_OUTPUTS) <= set(outputs) and not set(RAW_OUTPUTS) <= set(outputs)
         if not self._foreign:
             check_outputs(card, outputs, " or " + ", ".join(API_OUTPUTS))
+        self._outputs = tuple(outputs)
+        self.has_maps = CLASS_MAPS in outputs and not self._foreign
 
-    def run(self, batch: Floats) -> RawOutput:
+    def run(self, batch: Floats, *, maps: bool = False) -> RawOutput:
         """All images at once, or one by one where the export accepts no more."""
         pictures = self._pictures(batch)
-        if not self._one_by_one:
-            return self._call(pictures)
-        answers = [self._call(picture[None]) for picture in pictures]
-        return RawOutput(
-            *(np.concatenate([getattr(one, name) for one in answers]) for name in ("image_scores", "boxes", "scores"))
-        )
+        names = API_OUTPUTS if self._foreign else wanted(self._outputs, maps)
+        if self._one_by_one:
+            each = [self._call(picture[None], names) for picture in pictures]
+            answer = {name: np.concatenate([one[name] for one in each]) for name in names}
+        else:
+            answer = self._call(pictures, names)
+        return from_api(answer, self._card) if self._foreign else collect(answer, maps)
 
     def _pictures(self, batch: Floats) -> Any:
         """The batch as the export wants it: greys 0..255, its number of channels, its dtype."""
@@ -88,14 +91,12 @@ class SavedModelRuntime:
             pictures = np.repeat(pictures[..., :1], self._channels, axis=-1)
         return pictures.astype(np.uint8 if self._uint8 else np.float32)
 
-    def _call(self, pictures: Any) -> RawOutput:
+    def _call(self, pictures: Any, names: tuple[str, ...]) -> dict[str, Any]:
         try:
             answer = self._function(**{self._input: self._tf.constant(pictures)})
         except self._tf.errors.OpError as exc:
             raise ModelError(f"TensorFlow could not run {self._card.name}: {exc.message}") from exc
-        if self._foreign:
-            return from_api({name: answer[name].numpy() for name in API_OUTPUTS}, self._card)
-        return RawOutput(*(answer[name].numpy() for name in (IMAGE_SCORES, RAW_BOXES, RAW_SCORES)))
+        return {name: answer[name].numpy() for name in names}
 
 
 def from_api(answer: Mapping[str, Any], card: ModelCard) -> RawOutput:

@@ -6,6 +6,11 @@ gives the same TableRows again. Columns:
     file sha256 status refusal_code received_at screened_at rank urgency priority flagged reasons width height view
     score_<label> flag_<label> threshold_<label>       for each of LABELS; score and flag are empty where refused
     reviewer_decision reviewer_comment reviewed_at models
+    ensemble_<label>       for each of LABELS; empty where no second opinion answers for the label
+    opinions
+
+``opinions`` holds a text for each second opinion, ``name version sha256:...: label score, label score``. A table from
+before there were second opinions, which ends at ``models``, is read too.
 
 Times are ISO 8601 with offset, flags 1 or 0, labels and models are joined by "; ". Text is quoted, numbers are not. A
 text that a spreadsheet would run as a formula gets an apostrophe in front (OWASP, "CSV Injection"), which ``read_csv``
@@ -22,7 +27,8 @@ from datetime import datetime
 from typing import Any
 
 from cxr_core.errors import RecordError
-from cxr_core.records import LABELS, Ranked, Review
+from cxr_core.records import LABELS, Opinion, Ranked, Review
+from cxr_core.voices import ensemble
 
 _JOIN = "; "
 _FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # the last four: full-width, which Excel takes for = + - @
@@ -31,7 +37,8 @@ _HEAD = (
     "reasons", "width", "height", "view",
 )  # fmt: skip
 _TAIL = ("reviewer_decision", "reviewer_comment", "reviewed_at", "models")
-COLUMNS = (*_HEAD, *(f"{kind}_{label}" for label in LABELS for kind in ("score", "flag", "threshold")), *_TAIL)
+_BEFORE = (*_HEAD, *(f"{kind}_{label}" for label in LABELS for kind in ("score", "flag", "threshold")), *_TAIL)
+COLUMNS = (*_BEFORE, *(f"ensemble_{label}" for label in LABELS), "opinions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,8 @@ class TableRow:
     reviewer_comment: str
     reviewed_at: datetime | None
     models: tuple[str, ...]
+    ensemble: Mapping[str, float]
+    opinions: tuple[str, ...]
 
 
 def to_csv(rows: Iterable[Row], thresholds: Mapping[str, float], *, only_flagged: bool = False) -> bytes:
@@ -97,10 +106,10 @@ def read_csv(data: bytes) -> tuple[TableRow, ...]:
     """The rows of a table written by ``to_csv``; RecordError says what does not fit."""
     try:
         lines = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
-        header = next(lines, [])
-        if tuple(header) != COLUMNS:
+        header = tuple(next(lines, []))
+        if header not in (COLUMNS, _BEFORE):
             raise RecordError(f"the first row must name the {len(COLUMNS)} columns of this table, got {len(header)}")
-        return tuple(_parse(dict(zip(COLUMNS, map(_plain, line), strict=True))) for line in lines)
+        return tuple(_parse(dict(zip(header, map(_plain, line), strict=True))) for line in lines)
     except (ValueError, csv.Error) as exc:
         raise RecordError(f"not a table of this product: {exc}") from exc
 
@@ -129,7 +138,14 @@ def table_row(row: Row, thresholds: Mapping[str, float]) -> TableRow:
         reviewer_comment=review.comment if review else "",
         reviewed_at=review.reviewed_at if review else None,
         models=tuple(f"{ref.name} {ref.version} sha256:{ref.sha256}" for ref in screening.models),
+        ensemble={label: round(value, 6) for label, value in ensemble(screening).items()},
+        opinions=tuple(map(_opinion, screening.opinions)),
     )
+
+
+def _opinion(opinion: Opinion) -> str:
+    said = ", ".join(f"{label} {score:.6f}" for label, score in opinion.scores.items())
+    return f"{opinion.model.name} {opinion.model.version} sha256:{opinion.model.sha256}: {said}"
 
 
 def _label_cells(ranked: Ranked, label: str, threshold: float) -> LabelCells:
@@ -141,7 +157,9 @@ def _values(row: TableRow) -> list[Any]:
     """Cells in the order of COLUMNS."""
     head = [getattr(row, name) for name in _HEAD]
     cells = [row.labels[label] for label in LABELS]
-    return [*head, *(v for c in cells for v in (c.score, c.flag, c.threshold)), *(getattr(row, n) for n in _TAIL)]
+    tail = [getattr(row, name) for name in _TAIL]
+    together = [row.ensemble.get(label) for label in LABELS]
+    return [*head, *(v for c in cells for v in (c.score, c.flag, c.threshold)), *tail, *together, row.opinions]
 
 
 def _cell(value: Any) -> str | int | float:
@@ -167,7 +185,13 @@ def _plain(cell: str) -> str:
 
 def _parse(cells: Mapping[str, str]) -> TableRow:
     values = {name: _READERS.get(name, str)(cells[name]) for name in (*_HEAD, *_TAIL)}
-    return TableRow(**values, labels={label: _parse_label(cells, label) for label in LABELS})
+    together = {label: cells.get(f"ensemble_{label}", "") for label in LABELS}
+    return TableRow(
+        **values,
+        labels={label: _parse_label(cells, label) for label in LABELS},
+        ensemble={label: float(text) for label, text in together.items() if text},
+        opinions=_several(cells.get("opinions", "")),
+    )
 
 
 def _parse_label(cells: Mapping[str, str], label: str) -> LabelCells:

@@ -111,7 +111,8 @@ def _header(seed: str, view: str) -> FileDataset:
     dataset.ReferringPhysicianName, dataset.Manufacturer = "", "Generated, not a radiograph"
     dataset.SeriesNumber, dataset.InstanceNumber = 1, 1
     dataset.Modality, dataset.BodyPartExamined, dataset.ViewPosition = "DX", "CHEST", view
-    dataset.PresentationIntentType, dataset.BurnedInAnnotation = "FOR PRESENTATION", "YES"
+    # SYNTHETIC is burnt in, and names nobody: the attribute means text that identifies (PS3.3 C.7.6.1).
+    dataset.PresentationIntentType, dataset.BurnedInAnnotation = "FOR PRESENTATION", "NO"
     dataset.ImageType, dataset.ImageLaterality = ["DERIVED", "PRIMARY"], "U"
     dataset.PatientOrientation, dataset.LossyImageCompression = ["L", "F"], "00"
     return dataset

@@ -73,10 +73,14 @@ class Films:
         """Forget the bytes and all that was made from them; no error if there are none."""
         try:
             self._path(self._films, sha256).unlink(missing_ok=True)
-            for derived in self._path(self._cache, sha256).parent.glob(f"{sha256}.*"):
-                derived.unlink(missing_ok=True)
+            self.forget_derived(sha256)
         except OSError as exc:
             raise StoreError(f"a film could not be removed ({exc.strerror})") from exc
+
+    def forget_derived(self, sha256: str) -> None:
+        """Forget all that was made from the bytes; it is made anew when it is asked for."""
+        for derived in self._path(self._cache, sha256).parent.glob(f"{sha256}.*"):
+            derived.unlink(missing_ok=True)
 
     @staticmethod
     def _path(root: Path, sha256: str) -> Path:

@@ -26,7 +26,7 @@ from cxr_core.serial import from_json, screening_to_json
 from cxr_core.settings import Settings
 from cxr_core.store.database import Database
 from cxr_core.store.films import Films
-from cxr_core.store.tables import ImageRow, ReviewRow, ScreeningRow, SettingRow
+from cxr_core.store.tables import ImageRow, OverrideRow, ReviewRow, ScreeningRow, SettingRow
 
 T = TypeVar("T")
 
@@ -45,6 +45,14 @@ class Entry:
     screened_at: datetime
     synthetic: bool
     review: Review | None
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A code of the gate that a person overruled; who is not known yet."""
+
+    code: str
+    created_at: datetime
 
 
 def result_of(screening: Screening) -> str:
@@ -95,7 +103,7 @@ class Store:
         """
         if received_at.tzinfo is None:
             raise RecordError("the time of arrival needs its time zone")
-        payload = json.dumps(screening_to_json(screening), allow_nan=False)
+        payload = json.dumps(screening_to_json(screening, identity=True), allow_nan=False)
 
         # Without bytes nothing tells two images apart, and two patients' files may have one name: never merged.
         key = screening.sha256 or f"unread-{uuid4().hex}"
@@ -112,8 +120,11 @@ class Store:
             if row is None:
                 row = ScreeningRow(image_id=image.id, models_key=made_by)
                 session.add(row)
+            again = row.id is not None
             row.status, row.payload, row.screened_at = screening.status, payload, datetime.now(UTC)
             session.flush()
+            if again and screening.sha256:
+                self._films.forget_derived(key)  # the film may now be shown turned
             return _entry(session.execute(_LINES.where(*mine)).one(), _reviews(session, ImageRow.id == image.id))
 
         return self._change(change)
@@ -177,6 +188,29 @@ class Store:
             return _review(row)
 
         return self._change(change)
+
+    def overrule(self, key: str, code: str, at: datetime | None = None) -> None:
+        """Keep that a person overruled a code of the gate; the first time counts. StoreError if it is not here."""
+
+        def change(session: Session) -> None:
+            image = session.scalar(select(ImageRow).where(ImageRow.key == key))
+            if image is None:
+                raise StoreError("this image is no longer in the worklist; reload the page")
+            if session.get(OverrideRow, (image.id, code)) is None:
+                session.add(OverrideRow(image_id=image.id, code=code, created_at=at or datetime.now(UTC)))
+
+        self._change(change)
+
+    def overrides(self, key: str) -> tuple[Override, ...]:
+        """What was overruled of an image, in order of time."""
+        rows = select(OverrideRow).join(ImageRow, ImageRow.id == OverrideRow.image_id).where(ImageRow.key == key)
+        with self._database.reading() as session:
+            found = session.scalars(rows.order_by(OverrideRow.created_at, OverrideRow.code)).all()
+        return tuple(Override(row.code, row.created_at) for row in found)
+
+    def overruled(self, key: str) -> frozenset[str]:
+        """The codes of ``overrides``."""
+        return frozenset(item.code for item in self.overrides(key))
 
     # The site's choices ----------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
     images       one row an image, in order of arrival; ``key`` is its content hash, if it has one
     screenings   what one set of models said of one image; another set of models adds a row, none is overwritten by it
     decisions    what a person said of one image, and of which result of it (see ``result_of``)
+    overrides    codes of the gate that a person overruled: of which image, and when
     settings     what the site chose, a JSON value a name
 
 Nothing here is specific to SQLite.
@@ -84,6 +85,16 @@ class ReviewRow(Base):
     decision: Mapped[str] = mapped_column(String(16))
     comment: Mapped[str] = mapped_column(Text)
     reviewed_at: Mapped[datetime]
+
+
+class OverrideRow(Base):
+    """One overruled code of one image."""
+
+    __tablename__ = "overrides"
+
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"), primary_key=True)
+    code: Mapped[str] = mapped_column(String(64), primary_key=True)
+    created_at: Mapped[datetime]
 
 
 class SettingRow(Base):

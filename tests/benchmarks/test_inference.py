@@ -34,6 +34,30 @@ def test_every_runtime_gets_a_row_with_its_own_peak_memory(models, monkeypatch, 
     assert "pip install -r requirements-bench.txt" in err
 
 
+def test_each_model_the_detectors_and_all_together_are_subjects_on_what_they_have(models, tmp_path, monkeypatch):
+    """A foreign export has no card and no LiteRT file; it is measured on TensorFlow alone."""
+    import tensorflow as tf  # noqa: PLC0415  (only this test pays for it)
+
+    monkeypatch.setattr(inference.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(inference, "_process", lambda runtime, paths, threads: None)
+    net = networks.tiny_network(tf)
+    networks.export_foreign(tf, net, tmp_path / "theirs", batch=None)
+    networks.export_opinion(tf, net, tmp_path / "second")
+    folders = [models / "tiny", tmp_path / "theirs", tmp_path / "second"]
+    cards = [(inference.folder_card(folder), folder) for folder in folders]
+    started = [(subject.name, subject.runtime) for subject in inference._plan(cards, 1, ["litert", "tensorflow"])]
+    assert started == [
+        ("tiny", "litert"),
+        ("second", "litert"),
+        ("the same and the second opinions", "litert"),
+        ("tiny", "tensorflow"),
+        ("theirs", "tensorflow"),
+        ("second", "tensorflow"),
+        ("tiny + theirs", "tensorflow"),
+        ("the same and the second opinions", "tensorflow"),
+    ]
+
+
 def test_no_model_is_said_in_words(tmp_path, capsys):
     assert main(["--models", str(tmp_path)]) == 1
     assert "nothing to measure: no model in" in capsys.readouterr().err

@@ -139,3 +139,25 @@ def make_card(folder: Path, **changes) -> ModelCard:
         "input": SPEC, "labels": LABELS, "files": files,
     }  # fmt: skip
     return ModelCard(**(facts | changes))
+
+
+def opinion_outputs(tf, net, grey):
+    """A classifier of the same cells: each adds its share to each class's logit."""
+    scores, _ = net(grey)
+    shares = (scores - 0.5) / 8
+    maps = tf.reshape(shares, (-1, 6, 8, 3))
+    return {"image_scores": tf.sigmoid(tf.reduce_sum(maps, axis=(1, 2)) + 0.25), "class_maps": maps}
+
+
+def export_opinion(tf, net, folder, *, maps=True, role="second_opinion"):
+    """A second opinion without boxes, with or without class_maps, for both runtimes."""
+    pictures = tf.TensorSpec((None, None, None, 3), tf.uint8, name="input_tensor")
+
+    def answer(grey):
+        said = opinion_outputs(tf, net, grey)
+        return said if maps else {"image_scores": said["image_scores"]}
+
+    save(tf, net, folder, pictures, lambda input_tensor: answer(to_grey(tf, input_tensor)))
+    spec = tf.TensorSpec((1, SPEC.height, SPEC.width, 1), tf.float32, name="image")
+    (folder / "model.tflite").write_bytes(frozen_litert(tf, answer, spec))
+    make_card(folder, role=role).save(folder)

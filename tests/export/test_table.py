@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cxr_core.errors import RecordError
 from cxr_core.export.table import COLUMNS, Row, read_csv, table_row, to_csv
-from cxr_core.records import LABELS, ImageFacts, ModelRef, Notice, Review, Screening
+from cxr_core.records import LABELS, ImageFacts, ModelRef, Notice, Opinion, Review, Screening
 from cxr_core.triage import rank
 from tests.strategies import NASTY, REVIEWS, TIMES, UNIT, screenings
 
@@ -65,7 +65,8 @@ def test_the_columns_are_those_of_the_contract():
     header = _cells(data)[0].keys()
     assert tuple(header) == COLUMNS
     assert [name for name in COLUMNS if name.startswith("score_")] == [f"score_{label}" for label in LABELS]
-    assert len(COLUMNS) == 14 + 3 * 9 + 4
+    assert COLUMNS.index("models") == 14 + 3 * 9 + 3, "what is newer stands behind the columns of before"
+    assert len(COLUMNS) == 14 + 3 * 9 + 4 + 9 + 1
 
 
 def test_numbers_stay_numbers_and_text_is_quoted():
@@ -74,7 +75,25 @@ def test_numbers_stay_numbers_and_text_is_quoted():
     assert ',2048,2500,"PA",0.25,0,0.5,' in line
     assert ",0.75,1,0.5," in line
     assert '"2026-01-02T03:04:05+00:00"' in line
-    assert line.endswith(f'"agree","seen","2026-01-02T03:04:05+00:00","covid_ssd 1.0 sha256:{"cd" * 32}"')
+    models = f'"covid_ssd 1.0 sha256:{"cd" * 32}"'
+    assert f'"agree","seen","2026-01-02T03:04:05+00:00",{models},' in line
+
+
+def test_second_opinions_stand_at_the_end_as_numbers_and_in_words():
+    second = ModelRef("covid_cnn", "1.0", "ef" * 32)
+    row = _one(opinions=(Opinion(second, {"Effusion": 0.75, "Lung opacity": 0.5}),))
+    (cells,) = _cells(to_csv([row], HALF))
+    assert (cells["ensemble_Effusion"], cells["ensemble_COVID-19"]) == ("0.75", "")
+    assert cells["opinions"] == f"covid_cnn 1.0 sha256:{'ef' * 32}: Effusion 0.750000, Lung opacity 0.500000"
+    assert cells["score_Effusion"] == "0.75"
+
+
+def test_a_table_from_before_there_were_second_opinions_is_read():
+    text = io.StringIO(newline="")
+    before = COLUMNS[: COLUMNS.index("models") + 1]
+    for line in csv.reader(io.StringIO(to_csv([_one()], HALF).decode("utf-8-sig"), newline="")):
+        csv.writer(text, quoting=csv.QUOTE_ALL).writerow(line[: len(before)])
+    assert read_csv(text.getvalue().encode("utf-8-sig")) == (table_row(_one(), HALF),)
 
 
 def test_a_refused_image_has_its_row_with_empty_scores():
