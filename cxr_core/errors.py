@@ -21,7 +21,7 @@
     │   ├── ModelNotFound
     │   └── ModelInvalid          card and files disagree, or the signature is not a detector's
     ├── StoreError                the database or the data folder cannot be used
-    ├── SettingsError             a CXR_* variable has a value that makes no sense
+    ├── SettingsError             a CXR_* variable or the site file has a value that makes no sense
     └── RecordError               a record was built with values that contradict each other
 
 A foreign library's exception is translated where it enters (``raise DamagedImage(...) from exc``). Messages say
@@ -159,7 +159,7 @@ class StoreError(CxrError):
 
 
 class SettingsError(CxrError):
-    """A CXR_* variable has a value that makes no sense."""
+    """A CXR_* variable, or an entry of the site file, has a value that makes no sense."""
 
 
 class RecordError(CxrError):

@@ -38,6 +38,7 @@ class Settings:
 
     data_dir: Path = _setting(Path.home() / ".cxr-screening", "where films and the embedded database live")
     database_url: str = _setting("", "SQLAlchemy URL; empty means SQLite in the data folder")
+    site_file: str = _setting("", "TOML file of what the site decides; empty means site.toml in the data folder")
     models_dir: Path = _setting(_PACKAGED_MODELS, "folder of model folders")
     runtime: str = _setting("auto", "litert, tensorflow, or auto: TensorFlow where a GPU is seen, else LiteRT")
     second_opinions: str = _setting(
@@ -88,6 +89,11 @@ class Settings:
     def resolved_database_url(self) -> str:
         """The database to open: the configured one, else SQLite in the data folder."""
         return self.database_url or f"sqlite:///{(self.data_dir / 'cxr.sqlite3').as_posix()}"
+
+    @property
+    def resolved_site_file(self) -> Path:
+        """The site file to read: the configured one, else the one in the data folder."""
+        return Path(self.site_file).expanduser() if self.site_file else self.data_dir / "site.toml"
 
     @property
     def named_opinions(self) -> tuple[str, ...]:

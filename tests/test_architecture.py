@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 CORE = ROOT / "cxr_core"
 
-SHARED = {"records", "errors", "settings", "card", "serial", "voices"}
+SHARED = {"records", "errors", "settings", "site", "card", "serial", "voices"}
 """What every stage may know: the records, their JSON, and what several models say together."""
 
 STAGES = {"read", "gate", "prepare", "detect", "explain", "triage", "store", "export"}
