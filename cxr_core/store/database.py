@@ -11,13 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from cxr_core.errors import StoreError
-from cxr_core.store.tables import Base
+from cxr_core.store.migrate import bring_up_to_date, is_current
 
+_LOCK = 0x637872  # "cxr": PostgreSQL's advisory lock that one writer at a time holds
 _BUSY_MS = 15_000  # a writer holds the lock for milliseconds; longer than this means a stuck process
 
 
@@ -61,16 +62,24 @@ class Database:
             raise StoreError(f"the database ({_shown(self._engine)}) failed: {_first_line(exc)}") from exc
 
     def _make_tables(self) -> None:
-        """Create what is missing; a second process may be doing the same, then the second look finds it done."""
-        for attempt in (1, 2):
-            try:
-                with self._engine.execution_options(cxr_writes=True).begin() as connection:
-                    Base.metadata.create_all(connection)
-                return
-            except SQLAlchemyError as exc:
-                if attempt == 2:
-                    message = f"the database ({_shown(self._engine)}) cannot be opened: {_first_line(exc)}"
-                    raise StoreError(message) from exc
+        """Today's tables; a second process may be doing the same, then it waits and finds it done."""
+        try:
+            with self._engine.begin() as connection:
+                if is_current(connection):
+                    return
+            with self._engine.connect().execution_options(cxr_writes=True) as connection:
+                _cascades(connection, "OFF")
+                with connection.begin():
+                    self._alone(connection)
+                    bring_up_to_date(connection)
+                _cascades(connection, "ON")
+        except SQLAlchemyError as exc:
+            raise StoreError(f"the database ({_shown(self._engine)}) cannot be opened: {_first_line(exc)}") from exc
+
+    def _alone(self, connection: Connection) -> None:
+        """Wait until no other process writes; SQLite's BEGIN IMMEDIATE has done so already."""
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
 
 
 def _shown(engine: Engine) -> str:
@@ -108,3 +117,10 @@ def _prepare_sqlite(engine: Engine) -> None:
     def _begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get("cxr_writes", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _cascades(connection: Connection, switch: str) -> None:
+    """SQLite deletes the rows below a table that a migration drops, unless told otherwise before the transaction."""
+    if connection.dialect.name == "sqlite":
+        raw: Any = connection.connection.driver_connection
+        raw.execute(f"PRAGMA foreign_keys={switch}")
