@@ -21,6 +21,7 @@
     │   ├── ModelNotFound
     │   └── ModelInvalid          card and files disagree, or the signature is not a detector's
     ├── StoreError                the database or the data folder cannot be used
+    │   └── ReviewConflict        somebody saved a review of the same film since this one was begun
     ├── SettingsError             a CXR_* variable or the site file has a value that makes no sense
     └── RecordError               a record was built with values that contradict each other
 
@@ -156,6 +157,10 @@ class ModelInvalid(ModelError):
 
 class StoreError(CxrError):
     """The database or the data folder cannot be used."""
+
+
+class ReviewConflict(StoreError):
+    """Somebody saved a review of the same film since this one was begun; neither was changed."""
 
 
 class SettingsError(CxrError):

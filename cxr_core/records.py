@@ -27,8 +27,12 @@ Status = Literal["screened", "refused"]
 Urgency = Literal["urgent", "soon", "check", "routine"]
 Preset = Literal["sensitive", "balanced", "specific"]
 Decision = Literal["agree", "disagree", "none"]
+FindingStatus = Literal["agree", "disagree", "added"]
+PcrResult = Literal["", "positive", "negative", "pending"]
+Sex = Literal["", "F", "M", "O"]
 
 URGENCIES: tuple[Urgency, ...] = ("urgent", "soon", "check", "routine")
+FINDING_STATUSES: tuple[FindingStatus, ...] = ("agree", "disagree", "added")
 PRESETS: tuple[Preset, ...] = ("sensitive", "balanced", "specific")
 
 COVID = "COVID-19"
@@ -58,6 +62,9 @@ class Notice:
     message: str
 
 
+REQUESTED = ("STAT", "HIGH", "MEDIUM", "ROUTINE", "LOW")
+"""How urgently a study was asked for, most urgent first: defined terms of Requested Procedure Priority (0040,1003)."""
+
 INFORMS = frozenset({"burned_in_text"})
 """Codes of warnings that tell something and do not make the reading doubtful: they move no film to "check"."""
 
@@ -86,6 +93,7 @@ class Identity:
 
     For the eyes of the clinician and for the store alone: never in a log, a file name, a message or an address. So its
     repr shows nothing, and JSON lines and CSV leave it out. Dates are as DICOM writes them (YYYYMMDD), ages too (045Y).
+    ``priority`` is how urgently the film was asked for: one of REQUESTED.
     """
 
     patient_name: str = ""
@@ -103,6 +111,7 @@ class Identity:
     modality: str = ""
     body_part: str = ""
     station: str = ""
+    priority: str = ""
 
     def __repr__(self) -> str:
         return "Identity(not shown)"
@@ -316,12 +325,92 @@ class Ranked:
 
 
 @dataclass(frozen=True, slots=True)
+class FindingReview:
+    """What a reader said of one label, or of one box of it.
+
+    Of the label on the film as a whole: neither ``box`` nor ``model_box``. Of a place: ``model_box`` is the model's box
+    that was judged, ``box`` where the reader sees it, which may be elsewhere. So a rejected box has no ``box``, and one
+    that the reader drew has no ``model_box``. agree and added: it is on the film; disagree: it is not, or not there.
+    ``score`` is the number that stood beside it, in [0, 1]: the label's, or the box's; None if none was shown.
+    """
+
+    label: str
+    status: FindingStatus
+    box: Box | None
+    model_box: Box | None = None
+    score: float | None = None
+
+    def __post_init__(self) -> None:
+        _require(self.label in LABELS, f"a finding's label must be one of {', '.join(LABELS)}, got {self.label!r}")
+        _require(self.status in FINDING_STATUSES, f"status must be agree, disagree or added, got {self.status!r}")
+        _require(self.status != "disagree" or self.box is None, "what is not there has no place of its own")
+        _require(self.status != "added" or self.model_box is None, "what a reader added is no box of a model")
+        _require(self.status != "agree" or bool(self.box) or not self.model_box, "a box agreed with keeps its place")
+        _require(self.score is None or 0.0 <= self.score <= 1.0, f"score must lie in [0, 1], got {self.score}")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What is known of the patient beside the film; None or "" where nobody said.
+
+    ``fever``: 38 degrees Celsius or more, measured. ``spo2``: oxygen saturation at rest on room air, percent.
+    ``contact``: close contact with a confirmed case within 14 days. ``pcr``: the swab's result. ``age``: years.
+    """
+
+    fever: bool | None = None
+    cough: bool | None = None
+    spo2: float | None = None
+    contact: bool | None = None
+    pcr: PcrResult = ""
+    age: float | None = None
+    sex: Sex = ""
+
+    def __post_init__(self) -> None:
+        _require(self.spo2 is None or 40 <= self.spo2 <= 100, f"SpO2 must lie in 40 to 100 percent, got {self.spo2}")
+        _require(self.age is None or 0 <= self.age <= 130, f"age must lie in 0 to 130 years, got {self.age}")
+        _require(self.pcr in ("", "positive", "negative", "pending"), f"no PCR result is called {self.pcr!r}")
+        _require(self.sex in ("", "F", "M", "O"), f"sex must be F, M, O or unsaid, got {self.sex!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class BlindRead:
+    """What a reader saw before the models' answers were shown: boxes drawn (all added), labels named, and when.
+
+    Every label with a box is named; named without a box: it is there, no place was given. None named: nothing was seen.
+    """
+
+    findings: tuple[FindingReview, ...]
+    flagged: tuple[str, ...]
+    at: datetime
+
+    def __post_init__(self) -> None:
+        _require(self.at.tzinfo is not None, "the time of a blind read needs its time zone")
+        _require(set(self.flagged) <= set(LABELS), f"a blind read names labels, got {self.flagged}")
+        _require(all(item.status == "added" for item in self.findings), "what was seen blind is all the reader's own")
+        _require(all(item.score is None for item in self.findings), "who reads blind has seen no score")
+        boxed = {item.label for item in self.findings}
+        _require(boxed <= set(self.flagged), "a label with a box is named")
+
+
+@dataclass(frozen=True, slots=True)
 class Review:
-    """What a person said of one image, and when (with its time zone); "none" is a comment without a decision."""
+    """What a person said of one image, and when (with its time zone); ``decision`` is of the flags as a whole.
+
+    ``version`` counts the saves of this review, 1 the first; 0 was never saved. ``reader`` and ``role`` are as typed in
+    by the reader. ``signed_at``: when the review was signed off; anything said later takes it away.
+    """
 
     decision: Decision
     comment: str
     reviewed_at: datetime
+    findings: tuple[FindingReview, ...] = ()
+    impression: str = ""
+    context: Context | None = None
+    reader: str = ""
+    role: str = ""
+    blind: BlindRead | None = None
+    signed_at: datetime | None = None
+    version: int = 0
 
     def __post_init__(self) -> None:
         _require(
@@ -329,3 +418,16 @@ class Review:
             f"decision must be agree, disagree or none, got {self.decision!r}",
         )
         _require(self.reviewed_at.tzinfo is not None, "the time of a review needs its time zone")
+        _require(self.signed_at is None or self.signed_at.tzinfo is not None, "the time of signing needs its time zone")
+        _require(self.version >= 0, f"versions count from 0, got {self.version}")
+
+    @property
+    def said(self) -> bool:
+        """Whether it says anything: an undone review does not."""
+        spoken = self.comment or self.impression or self.findings or self.context or self.blind or self.signed_at
+        return self.decision != "none" or bool(spoken)
+
+    def verdict(self, label: str) -> FindingStatus | None:
+        """What was said of a label on the film as a whole."""
+        whole = (item.status for item in self.findings if item.label == label and not item.box and not item.model_box)
+        return next(whole, None)

@@ -1,6 +1,6 @@
 """Records to and from the JSON-line contract of docs/integration.md; the round trip is exact.
 
-In: a Screening, or a Ranked one. Out: plain dicts that ``json.dumps(..., allow_nan=False)`` writes, and back.
+In: a Screening, a Ranked one, or a Review. Out: plain dicts that ``json.dumps(..., allow_nan=False)`` writes, and back.
 Assessments are consequences of thresholds, so reading a line gives the Screening alone. This module knows no file and
 no database.
 """
@@ -10,19 +10,24 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from cxr_core.errors import RecordError
 from cxr_core.records import (
     LABELS,
+    BlindRead,
     Box,
+    Context,
     Finding,
+    FindingReview,
     Identity,
     ImageFacts,
     ModelRef,
     Notice,
     Opinion,
     Ranked,
+    Review,
     Screening,
     Seconds,
 )
@@ -96,6 +101,72 @@ def from_json(line: Mapping[str, Any]) -> Screening:
         )
     except (KeyError, TypeError, ValueError) as exc:
         raise RecordError(f"not a screening: {type(exc).__name__}: {exc}") from exc
+
+
+def review_to_json(review: Review) -> dict[str, Any]:
+    """A review with all that it says, for the store and for files that may tell of patients."""
+    blind = review.blind
+    return {
+        "decision": review.decision,
+        "comment": review.comment,
+        "reviewed_at": review.reviewed_at.isoformat(),
+        "findings": [finding_review_to_json(item) for item in review.findings],
+        "impression": review.impression,
+        "context": asdict(review.context) if review.context else None,
+        "reader": review.reader,
+        "role": review.role,
+        "blind": blind
+        and {
+            "findings": [finding_review_to_json(item) for item in blind.findings],
+            "flagged": list(blind.flagged),
+            "at": blind.at.isoformat(),
+        },
+        "signed_at": review.signed_at.isoformat() if review.signed_at else None,
+        "version": review.version,
+    }
+
+
+def review_from_json(said: Mapping[str, Any]) -> Review:
+    """The Review of a parsed object; RecordError names what does not fit."""
+    try:
+        blind, signed = said["blind"], said["signed_at"]
+        return Review(
+            decision=said["decision"],
+            comment=said["comment"],
+            reviewed_at=datetime.fromisoformat(said["reviewed_at"]),
+            findings=tuple(map(finding_review_from_json, said["findings"])),
+            impression=said["impression"],
+            context=Context(**said["context"]) if said["context"] else None,
+            reader=said["reader"],
+            role=said["role"],
+            blind=_blind(blind) if blind else None,
+            signed_at=datetime.fromisoformat(signed) if signed else None,
+            version=said["version"],
+        )
+    except (KeyError, TypeError, ValueError) as exc:
+        raise RecordError(f"not a review: {type(exc).__name__}: {exc}") from exc
+
+
+def finding_review_to_json(item: FindingReview) -> dict[str, Any]:
+    """One finding as a reader judged it; boxes as in a screening's findings, or null."""
+    return {
+        "label": item.label,
+        "status": item.status,
+        "box": list(item.box.as_tuple()) if item.box else None,
+        "model_box": list(item.model_box.as_tuple()) if item.model_box else None,
+        "score": item.score,
+    }
+
+
+def finding_review_from_json(item: Mapping[str, Any]) -> FindingReview:
+    """As ``finding_review_to_json`` wrote it; RecordError, KeyError or TypeError if it is none."""
+    box, model_box = (Box(*item[name]) if item[name] is not None else None for name in ("box", "model_box"))
+    return FindingReview(item["label"], item["status"], box, model_box, item["score"])
+
+
+def _blind(said: Mapping[str, Any]) -> BlindRead:
+    findings = tuple(map(finding_review_from_json, said["findings"]))
+    return BlindRead(findings, tuple(said["flagged"]), datetime.fromisoformat(said["at"]))
 
 
 def _opinion_to_json(opinion: Opinion) -> dict[str, Any]:

@@ -6,8 +6,11 @@ from hypothesis import strategies as st
 
 from cxr_core.records import (
     LABELS,
+    BlindRead,
     Box,
+    Context,
     Finding,
+    FindingReview,
     ImageFacts,
     ModelRef,
     Notice,
@@ -36,7 +39,6 @@ FACTS = st.builds(
     st.sampled_from(["PA", "AP", None]),
     st.sampled_from(["dicom", "png", "jpeg"]),
 )
-REVIEWS = st.builds(Review, st.sampled_from(["agree", "disagree", "none"]), NASTY, TIMES)
 
 
 @st.composite
@@ -73,3 +75,49 @@ def screenings(draw, *, file=NASTY) -> Screening:
     return Screening(
         status="screened", image=draw(FACTS), scores=draw(SCORES), findings=findings, opinions=opinions, **common
     )
+
+
+WORDS = st.none() | st.booleans()
+CONTEXTS = st.builds(
+    Context,
+    WORDS,
+    WORDS,
+    st.none() | st.floats(40, 100),
+    WORDS,
+    st.sampled_from(["", "positive", "negative", "pending"]),
+    st.none() | st.floats(0, 130),
+    st.sampled_from(["", "F", "M", "O"]),
+)
+
+
+@st.composite
+def finding_reviews(draw) -> FindingReview:
+    """Of a label, of a model's box kept, moved or rejected, or a reader's own box."""
+    status = draw(st.sampled_from(["agree", "disagree", "added"]))
+    model = draw(st.none() | boxes()) if status != "added" else None
+    place = None if status == "disagree" else draw(boxes() if model else st.none() | boxes())
+    return FindingReview(draw(st.sampled_from(LABELS)), status, place, model, draw(st.none() | UNIT))
+
+
+@st.composite
+def blind_reads(draw) -> BlindRead:
+    label = st.sampled_from(LABELS)
+    findings = draw(st.lists(st.builds(FindingReview, label, st.just("added"), boxes()), max_size=3))
+    named = draw(st.sets(label, max_size=4)) | {item.label for item in findings}
+    return BlindRead(tuple(findings), tuple(name for name in LABELS if name in named), draw(TIMES))
+
+
+REVIEWS = st.builds(
+    Review,
+    decision=st.sampled_from(["agree", "disagree", "none"]),
+    comment=NASTY,
+    reviewed_at=TIMES,
+    findings=st.lists(finding_reviews(), max_size=4).map(tuple),
+    impression=NASTY,
+    context=st.none() | CONTEXTS,
+    reader=TEXT,
+    role=TEXT,
+    blind=st.none() | blind_reads(),
+    signed_at=st.none() | TIMES,
+    version=st.integers(0, 10_000),
+)

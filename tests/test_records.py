@@ -12,8 +12,11 @@ from cxr_core.errors import RecordError
 from cxr_core.records import (
     LABELS,
     Assessment,
+    BlindRead,
     Box,
+    Context,
     Finding,
+    FindingReview,
     ImageFacts,
     ModelRef,
     Notice,
@@ -113,6 +116,55 @@ def test_a_review_has_a_known_decision_and_a_time_with_its_zone():
         Review("maybe", "", datetime.now(UTC))
     with pytest.raises(RecordError, match="zone"):
         Review("agree", "", datetime(2026, 1, 1))  # noqa: DTZ001, RUF100
+
+
+HERE, THERE = Box(0, 0, 10, 10), Box(5, 5, 15, 15)
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        ("Fracture", "agree", None),
+        ("Mass", "perhaps", None),
+        ("Mass", "disagree", HERE),
+        ("Mass", "added", HERE, THERE),
+        ("Mass", "agree", None, THERE),
+        ("Mass", "agree", HERE, THERE, 1.5),
+    ],
+)
+def test_what_a_reader_said_of_a_finding_does_not_contradict_itself(said):
+    with pytest.raises(RecordError):
+        FindingReview(*said)
+
+
+@pytest.mark.parametrize(
+    "facts", [{"spo2": 0.97}, {"spo2": 101}, {"age": -1}, {"age": NAN}, {"pcr": "maybe"}, {"sex": "X"}]
+)
+def test_context_is_within_what_a_living_patient_can_have(facts):
+    with pytest.raises(RecordError):
+        Context(**facts)
+
+
+def test_a_blind_read_has_seen_no_answer_of_a_model():
+    drawn = FindingReview("Mass", "added", HERE)
+    assert BlindRead((drawn,), ("Mass", "Nodule"), NOW).flagged == ("Mass", "Nodule")
+    for findings, flagged in (
+        ((drawn,), ()),
+        ((FindingReview("Mass", "agree", HERE, THERE),), ("Mass",)),
+        ((replace(drawn, score=0.5),), ("Mass",)),
+        ((), ("Fracture",)),
+    ):
+        with pytest.raises(RecordError):
+            BlindRead(findings, flagged, NOW)
+
+
+def test_a_review_tells_what_it_says_of_a_label_apart_from_its_boxes():
+    said = (FindingReview("Mass", "disagree", None, HERE), FindingReview("Mass", "agree", None, None, 0.7))
+    review = Review("none", "", NOW, said)
+    assert (review.verdict("Mass"), review.verdict("Nodule")) == ("agree", None)
+    assert review.said
+    assert not Review("none", "", NOW).said
 
 
 @given(MODELS, st.randoms())

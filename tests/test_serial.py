@@ -8,10 +8,10 @@ from hypothesis import given
 
 from cxr_core.errors import RecordError
 from cxr_core.records import LABELS
-from cxr_core.serial import from_json, screening_to_json, to_json
+from cxr_core.serial import from_json, review_from_json, review_to_json, screening_to_json, to_json
 from cxr_core.triage import rank
 from cxr_core.voices import ensemble
-from tests.strategies import screenings
+from tests.strategies import REVIEWS, screenings
 
 HALF = dict.fromkeys(LABELS, 0.5)
 SOON = dict.fromkeys(LABELS, "soon")
@@ -64,3 +64,16 @@ def test_a_line_from_before_there_were_second_opinions_is_read_without_them(scre
     line = screening_to_json(screening)
     del line["opinions"]
     assert from_json(line) == replace(screening, opinions=())
+
+
+@given(REVIEWS)
+def test_a_review_read_back_is_the_same(review):
+    assert review_from_json(json.loads(json.dumps(review_to_json(review), allow_nan=False))) == review
+
+
+@given(REVIEWS)
+def test_a_review_without_one_of_its_keys_is_none(review):
+    said = review_to_json(review)
+    for key in said:
+        with pytest.raises(RecordError, match="not a review"):
+            review_from_json({name: value for name, value in said.items() if name != key})
