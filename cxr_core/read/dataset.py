@@ -19,6 +19,7 @@ from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, Implic
 from cxr_core.errors import DamagedImage, NoPixels, NotARadiograph, TooLarge, UnsupportedEncoding
 from cxr_core.read.grey import Depth, check_size
 from cxr_core.read.identity import KEYWORDS as IDENTITY
+from cxr_core.read.identity import REQUESTS
 from cxr_core.read.quiet import contain
 from cxr_core.settings import Settings
 
@@ -34,7 +35,8 @@ _SHUTTER = (
 )  # fmt: skip
 _TAGS = (
     "SOPClassUID", "PresentationIntentType", "PixelIntensityRelationship", "PixelIntensityRelationshipSign",
-    *IDENTITY.values(), "Laterality", *(tag.format(kind) for kind in ("Shutter", "Collimator") for tag in _SHUTTER),
+    *IDENTITY.values(), *REQUESTS, "Laterality",
+    *(tag.format(kind) for kind in ("Shutter", "Collimator") for tag in _SHUTTER),
     "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames", "Rows", "Columns",
     "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelPaddingValue", "PixelPaddingRangeLimit",
     "PresentationLUTShape", "RescaleSlope", "RescaleIntercept", "ModalityLUTSequence",

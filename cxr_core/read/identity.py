@@ -17,7 +17,7 @@ from pydicom.multival import MultiValue
 
 from cxr_core.errors import DamagedImage
 from cxr_core.read.quiet import contain
-from cxr_core.records import Identity
+from cxr_core.records import REQUESTED, Identity
 
 KEYWORDS: Mapping[str, str] = MappingProxyType(
     {
@@ -36,9 +36,20 @@ KEYWORDS: Mapping[str, str] = MappingProxyType(
         "modality": "Modality",
         "body_part": "BodyPartExamined",
         "station": "StationName",
+        "priority": "RequestedProcedurePriority",
     }
 )
-"""Field of Identity -> DICOM attribute; laterality falls back to the series' own."""
+"""Field of Identity -> DICOM attribute; laterality falls back to the series' own, priority to the request's."""
+
+REQUESTS = ("RequestAttributesSequence", "StudyPriorityID")
+"""Where else a film says how urgently it was asked for: its requests, and the retired (0032,000C) of its study."""
+
+# The standard's terms stand for themselves (PS3.3 C.4.13); these are what else is found in that place: HL7's codes of
+# TQ1-9 and OBR-27, and plain words.
+_PRIORITIES = {term: term for term in REQUESTED} | {
+    "S": "STAT", "EMERGENCY": "STAT", "EMERGENT": "STAT", "IMMEDIATE": "STAT", "A": "HIGH", "ASAP": "HIGH",
+    "URGENT": "HIGH", "MED": "MEDIUM", "R": "ROUTINE", "NORMAL": "ROUTINE",
+}  # fmt: skip
 
 # The longest value of these attributes (a name: three groups of 64); what is longer is no name.
 _MOST_CHARACTERS = 3 * 64 + 2
@@ -52,7 +63,27 @@ def identity_of(dataset: Dataset) -> Identity:
     for name in ("birth_date", "study_date"):
         found = _DATE.match(values[name])
         values[name] = "".join(found.groups()) if found else ""
+    values["priority"] = requested_priority(values["priority"], *_requests(dataset))
     return Identity(**values)
+
+
+def requested_priority(*said: str) -> str:
+    """The most urgent of what is said about how urgently a study was asked for; "" where nothing is understood."""
+    known = [_PRIORITIES[word] for word in (text.strip().upper() for text in said) if word in _PRIORITIES]
+    return min(known, key=REQUESTED.index, default="")
+
+
+def _requests(dataset: Dataset) -> list[str]:
+    """The priorities of the requests that a film answers, and the retired one of its study."""
+
+    def convert() -> list[str]:
+        items = dataset.get("RequestAttributesSequence") or ()
+        return [_text(item, "RequestedProcedurePriority") for item in items if isinstance(item, Dataset)]
+
+    try:
+        return [*contain(convert, ""), _text(dataset, "StudyPriorityID")]
+    except DamagedImage:
+        return []
 
 
 def _text(dataset: Dataset, keyword: str) -> str:

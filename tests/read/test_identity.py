@@ -7,6 +7,7 @@ from dataclasses import asdict
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydicom.dataset import Dataset
 
 from cxr_core.__main__ import main
 from cxr_core.intake import take_in
@@ -23,7 +24,7 @@ SAID = {
     "PatientName": "Doe^Jane^Q^Dr.", "PatientID": "4711", "PatientBirthDate": "19480229", "PatientSex": "F",
     "PatientAge": "075Y", "StudyInstanceUID": "1.2.3", "SeriesInstanceUID": "1.2.3.1", "SOPInstanceUID": "1.2.3.1.1",
     "AccessionNumber": "A-1", "StudyDate": "20240115", "ViewPosition": "PA", "ImageLaterality": "U", "Modality": "DX",
-    "BodyPartExamined": "CHEST", "StationName": "ROOM 3",
+    "BodyPartExamined": "CHEST", "StationName": "ROOM 3", "RequestedProcedurePriority": "STAT",
 }  # fmt: skip
 
 
@@ -59,6 +60,28 @@ def test_what_is_absent_empty_or_unreadable_is_empty():
 )
 def test_names_of_many_writings_come_through(charset, name):
     assert identity(SpecificCharacterSet=charset, PatientName=name).patient_name == name
+
+
+def _request(priority):
+    item = Dataset()
+    item.RequestedProcedurePriority = priority
+    return item
+
+
+@pytest.mark.parametrize(
+    ("attributes", "priority"),
+    [
+        ({}, ""),
+        ({"RequestedProcedurePriority": "stat "}, "STAT"),
+        ({"RequestedProcedurePriority": "URGENT"}, "HIGH"),
+        ({"RequestedProcedurePriority": "whenever"}, ""),
+        ({"RequestAttributesSequence": [_request("ROUTINE"), _request("STAT")]}, "STAT"),
+        ({"RequestedProcedurePriority": "LOW", "RequestAttributesSequence": [_request("HIGH")]}, "HIGH"),
+        ({"StudyPriorityID": "MED"}, "MEDIUM"),
+    ],
+)
+def test_the_most_urgent_of_what_a_film_s_requests_say_is_its_priority(attributes, priority):
+    assert identity(**attributes).priority == priority
 
 
 @pytest.mark.parametrize("charset", ["ISO_IR 999", "", "ISO_IR 192"])
