@@ -1,5 +1,7 @@
 """What survives a restart: films by content hash on disk; screenings, reviews and site settings in a database."""
 
-from cxr_core.store.store import Entry, Override, Store
+from cxr_core.store.lines import Entry
+from cxr_core.store.overrides import Override
+from cxr_core.store.store import Store
 
 __all__ = ["Entry", "Override", "Store"]

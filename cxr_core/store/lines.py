@@ -1,0 +1,82 @@
+"""Rows of the database -> entries of the worklist: an image, one screening of it, and what was said of its result."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import select
+
+from cxr_core.records import Review, Screening
+from cxr_core.serial import from_json
+from cxr_core.store.tables import ImageRow, ScreeningRow
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One image of the worklist: its screening, when it arrived, and what a person said of this screening's result.
+
+    ``key`` names the image in every method of Store: the SHA-256 of its bytes, or a name of its own if they could not
+    be had. Times are UTC.
+    """
+
+    key: str
+    screening: Screening
+    received_at: datetime
+    screened_at: datetime
+    synthetic: bool
+    review: Review | None
+
+
+def result_of(screening: Screening) -> str:
+    """A digest of what a person judges: refused and why, or the nine scores. A review holds for one result alone."""
+    code = screening.refusal.code if screening.refusal else ""
+    told = json.dumps([screening.status, code, sorted(screening.scores.items())])
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
+LINES = (
+    select(
+        ImageRow.id.label("image_id"),
+        ImageRow.key,
+        ImageRow.received_at,
+        ImageRow.synthetic,
+        ScreeningRow.models_key,
+        ScreeningRow.payload,
+        ScreeningRow.screened_at,
+    )
+    .join(ScreeningRow, ScreeningRow.image_id == ImageRow.id)
+    .order_by(ImageRow.received_at, ImageRow.id, ScreeningRow.screened_at, ScreeningRow.id)
+)
+"""A line a screening; images in order of arrival, the screenings of an image in order of time."""
+
+Reviews = dict[tuple[int, str], Review]
+"""By image and by the result that was judged."""
+
+
+def entry_of(line: Any, reviews: Reviews) -> Entry:
+    """An entry of a row of ``LINES``."""
+    screening = parsed(line.payload)
+    return Entry(
+        key=line.key,
+        screening=screening,
+        received_at=line.received_at,
+        screened_at=line.screened_at,
+        synthetic=line.synthetic,
+        review=reviews.get((line.image_id, _result(line.payload))) if reviews else None,
+    )
+
+
+@lru_cache(maxsize=20_000)
+def parsed(payload: str) -> Screening:
+    """Screenings are frozen, so a page that lists thousands on every slider move may share them."""
+    return from_json(json.loads(payload))
+
+
+@lru_cache(maxsize=20_000)
+def _result(payload: str) -> str:
+    return result_of(parsed(payload))
