@@ -72,11 +72,11 @@ def test_a_refused_film_says_why_and_what_to_do(films):
 
 
 def test_a_film_whose_bytes_are_gone_keeps_its_scores(films):
-    app = open_page(PAGE)
     key = films["middle.png"]
     (state.settings().data_dir / "films" / key[:2] / key).unlink()
     for derived in (state.settings().data_dir / "cache" / key[:2]).glob("*"):
         derived.unlink()
+    app = open_page(PAGE)  # opened only now: it has the neighbours' films made in the background
     app.session_state["film"] = key
     app.run()
     assert "The film cannot be shown" in words(app)
