@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from cxr_core.detect.raw import RawOutput
 from cxr_core.errors import ModelError
 from cxr_core.phantom import as_png
 from cxr_core.read.sources import InputFile
-from cxr_core.records import COVID, NIH_LABELS, OperatingPoint
+from cxr_core.records import COVID, NIH_LABELS, OperatingPoint, Review
 
 SPEC = InputSpec(32, 64)
 BOX = (0.25, 0.25, 0.75, 0.5)  # ymin, xmin, ymax, xmax: rows 8 to 24, columns 16 to 32 of the model's input
@@ -142,3 +143,10 @@ def film(grey: int, *, height: int = 100, width: int = 120) -> bytes:
 
 def given(name: str, data: bytes) -> InputFile:
     return InputFile(name, lambda: data)
+
+
+def say(store, key: str, decision: str, comment: str = "", at: datetime | None = None, **more) -> Review:
+    """A reader's word on the latest result of an image, over whatever was said of it before."""
+    entry = store.entry(key)
+    before = entry.review.version if entry and entry.review else 0
+    return store.save_review(key, Review(decision, comment, at or datetime.now(UTC), **more), expected=before)

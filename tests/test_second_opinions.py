@@ -11,7 +11,7 @@ from cxr_core.records import COVID
 from cxr_core.settings import Settings
 from cxr_core.store import Store
 from cxr_core.triage import rank
-from tests.fakes import BrightnessNetwork, Judge, covid, film, given, nih, second
+from tests.fakes import BrightnessNetwork, Judge, covid, film, given, nih, say, second
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_the_switch_takes_effect_on_the_next_screening(settings, store):
     store.put_setting(OPINION_SWITCHES, {"covid_cnn": False})
     (first,) = take_in(films(204), models, store)
     assert first.entry.screening.opinions == ()
-    store.set_review(first.entry.key, "agree", "seen")
+    say(store, first.entry.key, "agree", "seen")
 
     store.put_setting(OPINION_SWITCHES, {"covid_cnn": True})
     assert store.entry(first.entry.key).screening.opinions == (), "what is screened stays as it is"

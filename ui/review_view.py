@@ -6,12 +6,13 @@ In: one queued study and the order around it. Out: drawings; decisions go to the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import cast
+from dataclasses import replace
+from typing import Any, cast
 
 import streamlit as st
 
 from cxr_core.errors import CxrError
-from cxr_core.records import Decision, Screening
+from cxr_core.records import Decision, Review, Screening
 from cxr_core.store import Entry, Store
 from ui import explain_view, films, markup, state
 from ui.frame import told, wrong
@@ -143,12 +144,16 @@ def decision(item: Queued, store: Store) -> None:
 
 
 def _decide(store: Store, entry: Entry, word: str) -> None:
-    with told():
-        store.set_decision(entry.key, cast("Decision", word), of=entry.screening)
-        state.changed()
+    _say(store, entry, decision=cast("Decision", word))
 
 
 def _comment(store: Store, entry: Entry, field: str) -> None:
+    _say(store, entry, comment=st.session_state[field])
+
+
+def _say(store: Store, entry: Entry, **said: Any) -> None:
     with told():
-        store.set_comment(entry.key, st.session_state[field], of=entry.screening)
+        before = entry.review or Review("none", "", state.now())
+        review = replace(before, reviewed_at=state.now(), **said)
+        store.save_review(entry.key, review, of=entry.screening, expected=before.version)
         state.changed()

@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session
 from cxr_core.errors import RecordError
 from cxr_core.records import Screening, models_key
 from cxr_core.serial import screening_to_json
-from cxr_core.store.decisions import reviews_of
 from cxr_core.store.lines import LINES, Entry, entry_of, parsed
 from cxr_core.store.part import Part
+from cxr_core.store.review_tables import ReviewRow
+from cxr_core.store.reviews import reviews_of
 from cxr_core.store.tables import ImageRow, ScreeningRow
 
 
@@ -69,6 +70,12 @@ class ScreeningsPart(Part):
     def entry(self, key: str, models_key: str | None = None) -> Entry | None:
         """One image, as ``entries`` gives it, or None."""
         return next(iter(self._entries(ImageRow.key == key, preferred=models_key)), None)
+
+    def reviewed(self, models_key: str | None = None) -> tuple[Entry, ...]:
+        """The entries that a person has said something of; costs little where these are few."""
+        judged = select(ReviewRow.image_id).where(ReviewRow.latest)
+        found = self._entries(ImageRow.id.in_(judged), preferred=models_key)
+        return tuple(entry for entry in found if entry.review and entry.review.said)
 
     def history(self, key: str) -> tuple[Screening, ...]:
         """Every screening of one image, by whichever models, the latest last."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from cxr_core.store.choices import ChoicesPart
-from cxr_core.store.decisions import DecisionsPart
 from cxr_core.store.overrides import OverridesPart
+from cxr_core.store.reviews import ReviewsPart
 from cxr_core.store.screenings import ScreeningsPart
 
 
-class Store(ScreeningsPart, DecisionsPart, OverridesPart, ChoicesPart):
+class Store(ScreeningsPart, ReviewsPart, OverridesPart, ChoicesPart):
     """The data folder and the database of one site; StoreError when they cannot be used."""
 
     def add_film(self, data: bytes) -> str:

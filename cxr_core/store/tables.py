@@ -2,7 +2,6 @@
 
     images       one row an image, in order of arrival; ``key`` is its content hash, if it has one
     screenings   what one set of models said of one image; another set of models adds a row, none is overwritten by it
-    decisions    what a person said of one image, and of which result of it (see ``result_of``)
     overrides    codes of the gate that a person overruled: of which image, and when
     settings     what the site chose, a JSON value a name
 
@@ -73,18 +72,6 @@ class ScreeningRow(Base):
     status: Mapped[str] = mapped_column(String(16))
     payload: Mapped[str] = mapped_column(Text)
     screened_at: Mapped[datetime] = mapped_column(index=True)
-
-
-class ReviewRow(Base):
-    """One decision an image and a result; a new result begins without, the earlier one's row stays as its history."""
-
-    __tablename__ = "decisions"
-
-    image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"), primary_key=True)
-    about: Mapped[str] = mapped_column(String(64), primary_key=True)
-    decision: Mapped[str] = mapped_column(String(16))
-    comment: Mapped[str] = mapped_column(Text)
-    reviewed_at: Mapped[datetime]
 
 
 class OverrideRow(Base):

@@ -115,7 +115,7 @@ def test_filters_by_lane_label_and_review(three):
     app.get("button_group")[1].set_value([]).run()
     app.selectbox[0].set_value("Mass").run()
     assert names(app) == ["high.png", "middle.png"]
-    state.store().set_review(three["high.png"], "agree")
+    fakes.say(state.store(), three["high.png"], "agree")
     state.changed()
     app.selectbox[1].set_value("not yet").run()
     assert names(app) == ["middle.png"]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -15,10 +16,11 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from cxr_core.errors import RecordError, StoreError
+from cxr_core.errors import RecordError, ReviewConflict, StoreError
 from cxr_core.records import LABELS, ImageFacts, ModelRef, Notice, Screening, models_key
 from cxr_core.settings import Settings
 from cxr_core.store import Store
+from tests.fakes import say
 from tests.strategies import NASTY, TIMES, screenings
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -89,7 +91,7 @@ def test_film_bytes_read_back_are_the_same(shared, data):
 def test_everything_survives_a_restart(settings, store):
     sha256 = store.add_film(b"film")
     saved = store.save(_screened(sha256=sha256), NOON, synthetic=True)
-    review = store.set_review(saved.key, "disagree", "no effusion", NOON)
+    review = say(store, saved.key, "disagree", "no effusion", NOON)
     store.put_setting("thresholds", {"Mass": 0.4})
     store.close()
     again = Store(settings)
@@ -138,7 +140,7 @@ def test_an_image_is_known_only_to_the_models_that_saw_it(store):
 def test_refused_images_without_bytes_are_never_merged_even_under_one_name(store):
     """Two patients' exports hold members of the same name: one must not take over the other's place and review."""
     first = store.save(REFUSED, NOON)
-    store.set_review(first.key, "agree", "patient A")
+    say(store, first.key, "agree", "patient A")
     second = store.save(REFUSED, NOON + timedelta(hours=1))
     assert second.review is None
     assert [(entry.key, entry.received_at) for entry in store.entries()] == [
@@ -152,7 +154,7 @@ def test_refused_images_without_bytes_are_never_merged_even_under_one_name(store
 def test_a_review_of_a_refusal_does_not_cover_the_film_once_it_is_screened(store):
     refused = replace(REFUSED, sha256="0" * 64)
     store.save(refused, NOON)
-    store.set_review("0" * 64, "agree", "seen to")
+    say(store, "0" * 64, "agree", "seen to")
     assert store.save(_screened(score=0.9), NOON).review is None
     assert store.entries()[0].review is None
     assert store.save(refused, NOON).review.comment == "seen to", "it is kept, and holds for what it was made of"
@@ -161,35 +163,16 @@ def test_a_review_of_a_refusal_does_not_cover_the_film_once_it_is_screened(store
 @pytest.mark.parametrize("models", [OLD, NEW])
 def test_a_review_holds_for_the_same_scores_and_not_for_others(store, models):
     store.save(_screened(score=0.2), NOON)
-    store.set_review("0" * 64, "agree")
+    say(store, "0" * 64, "agree")
     assert store.save(_screened("renamed.png", models=models, score=0.2), NOON).review.decision == "agree"
     assert store.save(_screened(models=models, score=0.9), NOON).review is None
-    store.set_review("0" * 64, "disagree")
+    say(store, "0" * 64, "disagree")
     assert [entry.review.decision for entry in store.entries()] == ["disagree"]
-
-
-def test_two_readers_do_not_erase_each_other(store):
-    key = store.save(_screened(), NOON).key
-    store.set_decision(key, "agree")
-    store.set_comment(key, "old scar")
-    review = store.set_decision(key, "disagree")
-    assert (review.decision, review.comment) == ("disagree", "old scar")
-    store.set_comment(key, "")
-    assert store.entry(key).review == replace(store.entry(key).review, decision="disagree", comment="")
-    with pytest.raises(RecordError, match="decision"):
-        store.set_decision(key, "perhaps")
-
-
-def test_a_decision_counts_for_the_screening_that_was_on_the_screen(store):
-    seen = store.save(_screened(score=0.2), NOON)
-    store.save(_screened(score=0.9), NOON)
-    store.set_decision(seen.key, "agree", of=seen.screening)
-    assert store.entry(seen.key).review is None
 
 
 def test_after_a_rollback_the_running_models_are_shown_with_their_own_review(store):
     store.save(_screened(models=OLD, score=0.2), NOON)
-    store.set_decision("0" * 64, "agree")
+    say(store, "0" * 64, "agree")
     store.save(_screened(models=NEW, score=0.8), NOON)
     store.save(_screened(sha256="1" * 64, models=NEW, score=0.7), NOON)
     shown = store.entries(models_key(OLD))
@@ -216,7 +199,7 @@ def test_a_failing_statement_is_logged_without_what_it_was_to_write(store, caplo
 def test_a_removed_image_leaves_nothing(settings, store):
     sha256 = store.add_film(b"film")
     key = store.save(_screened(sha256=sha256), NOON).key
-    store.set_review(key, "agree")
+    say(store, key, "agree")
     thumb = store.cache_path(sha256, "thumb.png")
     thumb.write_bytes(b"small")
     store.remove(key)
@@ -228,23 +211,10 @@ def test_a_removed_image_leaves_nothing(settings, store):
     with sqlite3.connect(settings.data_dir / "cxr.sqlite3") as database:
         counts = [
             database.execute(f"select count(*) from {table}").fetchone()
-            for table in ("images", "screenings", "decisions")
+            for table in ("images", "screenings", "reviews")
         ]
     database.close()
     assert counts == [(0,), (0,), (0,)]
-
-
-def test_a_later_review_replaces_the_earlier(store):
-    key = store.save(_screened(), NOON).key
-    store.set_review(key, "agree", at=NOON)
-    store.set_review(key, "none", "look again", NOON)
-    review = store.entry(key).review
-    assert (review.decision, review.comment, review.reviewed_at) == ("none", "look again", NOON)
-
-
-def test_a_review_of_an_unknown_image_is_an_error(store):
-    with pytest.raises(StoreError, match="no longer"):
-        store.set_review("0" * 64, "agree")
 
 
 @pytest.mark.parametrize("value", [float("nan"), {1, 2}, object()])
@@ -311,7 +281,8 @@ def test_threads_with_their_own_stores_lose_nothing(settings):
         for number in range(10):
             sha256 = own.add_film(b"%d" % number)  # every worker sends the same ten films
             own.save(_screened(f"{worker}-{number}", sha256=sha256), NOON)
-            own.set_review(sha256, "agree", str(worker))
+            with suppress(ReviewConflict):  # of those who speak at once one is kept, the others are told
+                say(own, sha256, "agree", str(worker))
             own.put_setting("last", worker)
         own.close()
 
@@ -329,7 +300,9 @@ def test_two_processes_share_one_folder(settings, store):
     code = (
         "import sys; from pathlib import Path\n"
         "from cxr_core.settings import Settings; from cxr_core.store import Store\n"
-        "s = Store(Settings(data_dir=Path(sys.argv[1]))); s.set_review('0' * 64, 'agree', 'theirs')"
+        "from cxr_core.records import Review; from datetime import datetime, UTC\n"
+        "s = Store(Settings(data_dir=Path(sys.argv[1])))\n"
+        "s.save_review('0' * 64, Review('agree', 'theirs', datetime.now(UTC)))"
     )
     subprocess.run([sys.executable, "-c", code, str(settings.data_dir)], check=True, timeout=120)
     assert store.entries()[0].review.comment == "theirs"
@@ -372,5 +345,5 @@ def test_a_data_folder_that_cannot_be_made_is_said_so(tmp_path):
 def test_an_error_names_no_file_of_a_patient(store):
     store.close()
     with pytest.raises(StoreError) as caught:
-        store.set_review("secret-name", "agree")
+        say(store, "secret-name", "agree")
     assert "secret" not in str(caught.value)

@@ -1,0 +1,89 @@
+"""What people said of an image's result: saved version by version, never over another session's.
+
+In: an image's key and a Review. Out: the Review as it was kept, or all that were. The lock is optimistic: who saves
+names the version that was on the screen, and is told if another one has come since. This module knows no film.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from functools import lru_cache
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+
+from cxr_core.errors import ReviewConflict, StoreError
+from cxr_core.records import Review, Screening
+from cxr_core.serial import review_from_json, review_to_json
+from cxr_core.store.lines import LINES, Reviews, parsed, result_of
+from cxr_core.store.part import Part
+from cxr_core.store.review_tables import ReviewRow
+from cxr_core.store.tables import ImageRow
+
+
+class ReviewsPart(Part):
+    """Reviews, of one result of one image each."""
+
+    def save_review(self, key: str, review: Review, *, of: Screening | None = None, expected: int = 0) -> Review:
+        """Add a version to the review of an image; gives it back with its number. Every version stays.
+
+        ``of`` is the screening that was on the reader's screen, else the latest; ``expected`` the version that stood
+        there, 0 for none. ReviewConflict if another was saved since; StoreError if the image is not here.
+        """
+
+        def change(session: Session) -> Review:
+            line = session.execute(LINES.where(ImageRow.key == key)).all()[-1:]
+            if not line:
+                raise StoreError("this image is no longer in the worklist; its review was not kept")
+            return _save(session, line[0].image_id, result_of(of or parsed(line[0].payload)), review, expected)
+
+        return self._change(change)
+
+    def review_history(self, key: str, of: Screening) -> tuple[Review, ...]:
+        """Every version of the review of one result of an image, the latest last."""
+        rows = select(ReviewRow.payload).join(ImageRow, ImageRow.id == ReviewRow.image_id)
+        rows = rows.where(ImageRow.key == key, ReviewRow.about == result_of(of)).order_by(ReviewRow.version)
+        with self._database.reading() as session:
+            return tuple(_review(payload) for payload in session.scalars(rows))
+
+
+def reviews_of(session: Session, *only: ColumnElement[bool]) -> Reviews:
+    """What was last said, of the images that fit."""
+    rows = select(ReviewRow.image_id, ReviewRow.about, ReviewRow.payload).where(ReviewRow.latest)
+    if only:
+        rows = rows.join(ImageRow, ImageRow.id == ReviewRow.image_id).where(*only)
+    return {(row.image_id, row.about): _review(row.payload) for row in session.execute(rows)}
+
+
+def _save(session: Session, image_id: int, about: str, review: Review, expected: int) -> Review:
+    """Add a version; ReviewConflict if the latest is not ``expected``."""
+    mine = (ReviewRow.image_id == image_id, ReviewRow.about == about)
+    latest = session.scalar(select(ReviewRow).where(*mine, ReviewRow.latest))
+    if (latest.version if latest else 0) != expected:
+        raise ReviewConflict(_told(_review(latest.payload) if latest else None))
+    kept = replace(review, version=expected + 1)
+    if latest:
+        latest.latest = False
+    row = ReviewRow(image_id=image_id, about=about, version=kept.version, latest=True, decision=kept.decision)
+    row.reviewed_at, row.signed_at = kept.reviewed_at, kept.signed_at
+    row.payload = json.dumps(review_to_json(kept), allow_nan=False)
+    session.add(row)
+    session.flush()
+    return kept
+
+
+def _told(theirs: Review | None) -> str:
+    """What happened, without anybody's words: who it was may be shown to readers, not logged."""
+    if theirs is None:
+        return "the review of this film that was on the screen is gone: nothing was changed; load the page again"
+    signed = " and signed it" if theirs.signed_at else ""
+    return (
+        f"another session saved a review of this film{signed} at {theirs.reviewed_at:%Y-%m-%d %H:%M} UTC, after this "
+        "one was begun: neither was changed; look at theirs, then keep it or put yours on top"
+    )
+
+
+@lru_cache(maxsize=20_000)
+def _review(payload: str) -> Review:
+    return review_from_json(json.loads(payload))
