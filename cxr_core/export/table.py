@@ -12,26 +12,23 @@ gives the same TableRows again. Columns:
 ``opinions`` holds a text for each second opinion, ``name version sha256:...: label score, label score``. A table from
 before there were second opinions, which ends at ``models``, is read too.
 
-Times are ISO 8601 with offset, flags 1 or 0, labels and models are joined by "; ". Text is quoted, numbers are not. A
-text that a spreadsheet would run as a formula gets an apostrophe in front (OWASP, "CSV Injection"), which ``read_csv``
-takes off.
+Times are ISO 8601 with offset, flags 1 or 0, labels and models are joined by "; ". Text is quoted, numbers are not; no
+text runs as a formula (cells.py).
 """
 
 from __future__ import annotations
 
-import csv
 import io
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, BinaryIO
 
 from cxr_core.errors import RecordError
+from cxr_core.export import cells
 from cxr_core.records import LABELS, Opinion, Ranked, Review
 from cxr_core.voices import ensemble
 
-_JOIN = "; "
-_FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # the last four: full-width, which Excel takes for = + - @
 _HEAD = (
     "file", "sha256", "status", "refusal_code", "received_at", "screened_at", "rank", "urgency", "priority", "flagged",
     "reasons", "width", "height", "view",
@@ -89,28 +86,37 @@ class TableRow:
 
 def to_csv(rows: Iterable[Row], thresholds: Mapping[str, float], *, only_flagged: bool = False) -> bytes:
     """The table in the order given; ``only_flagged`` leaves out rows without a flag (refused ones too)."""
+    stream = io.BytesIO()
+    write_csv(stream, rows, thresholds, only_flagged=only_flagged)
+    return stream.getvalue()
+
+
+def write_csv(
+    stream: BinaryIO, rows: Iterable[Row], thresholds: Mapping[str, float], *, only_flagged: bool = False
+) -> int:
+    """As ``to_csv``, into a file, row by row; gives the number of rows."""
+    check(thresholds)
+    chosen = (row for row in rows if row.ranked.assessment.flagged or not only_flagged)
+    return cells.write(stream, COLUMNS, (values(table_row(row, thresholds)) for row in chosen))
+
+
+def check(thresholds: Mapping[str, float]) -> None:
+    """RecordError if a label has no threshold."""
     missing = [label for label in LABELS if label not in thresholds]
     if missing:
         raise RecordError(f"no threshold for {', '.join(missing)}")
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
-    for row in rows:
-        if row.ranked.assessment.flagged or not only_flagged:
-            writer.writerow([_cell(value) for value in _values(table_row(row, thresholds))])
-    # A file name with bytes that are no UTF-8 holds lone surrogates; it must not cost the whole table.
-    return text.getvalue().encode("utf-8-sig", "backslashreplace")
 
 
 def read_csv(data: bytes) -> tuple[TableRow, ...]:
     """The rows of a table written by ``to_csv``; RecordError says what does not fit."""
+    return parsed(cells.read(data, (COLUMNS, _BEFORE)))
+
+
+def parsed(lines: Iterable[Mapping[str, str]]) -> tuple[TableRow, ...]:
+    """Rows of texts by column -> rows of the table; RecordError if a cell is not what its column holds."""
     try:
-        lines = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
-        header = tuple(next(lines, []))
-        if header not in (COLUMNS, _BEFORE):
-            raise RecordError(f"the first row must name the {len(COLUMNS)} columns of this table, got {len(header)}")
-        return tuple(_parse(dict(zip(header, map(_plain, line), strict=True))) for line in lines)
-    except (ValueError, csv.Error) as exc:
+        return tuple(map(_parse, lines))
+    except ValueError as exc:
         raise RecordError(f"not a table of this product: {exc}") from exc
 
 
@@ -153,76 +159,43 @@ def _label_cells(ranked: Ranked, label: str, threshold: float) -> LabelCells:
     return LabelCells(score, None if score is None else label in ranked.assessment.flagged, threshold)
 
 
-def _values(row: TableRow) -> list[Any]:
+def values(row: TableRow) -> list[Any]:
     """Cells in the order of COLUMNS."""
     head = [getattr(row, name) for name in _HEAD]
-    cells = [row.labels[label] for label in LABELS]
+    labels = [row.labels[label] for label in LABELS]
     tail = [getattr(row, name) for name in _TAIL]
     together = [row.ensemble.get(label) for label in LABELS]
-    return [*head, *(v for c in cells for v in (c.score, c.flag, c.threshold)), *tail, *together, row.opinions]
+    return [*head, *(v for c in labels for v in (c.score, c.flag, c.threshold)), *tail, *together, row.opinions]
 
 
-def _cell(value: Any) -> str | int | float:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return int(value)
-    if isinstance(value, int | float):
-        return value
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return _neutral(_JOIN.join(value) if isinstance(value, tuple) else str(value))
-
-
-def _neutral(text: str) -> str:
-    """One more apostrophe before a formula, however many are there already, so that ``_plain`` can undo it."""
-    return "'" + text if text.lstrip("'").startswith(_FORMULA) else text
-
-
-def _plain(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(_FORMULA) else cell
-
-
-def _parse(cells: Mapping[str, str]) -> TableRow:
-    values = {name: _READERS.get(name, str)(cells[name]) for name in (*_HEAD, *_TAIL)}
-    together = {label: cells.get(f"ensemble_{label}", "") for label in LABELS}
+def _parse(line: Mapping[str, str]) -> TableRow:
+    values = {name: _READERS.get(name, str)(line[name]) for name in (*_HEAD, *_TAIL)}
+    together = {label: line.get(f"ensemble_{label}", "") for label in LABELS}
     return TableRow(
         **values,
-        labels={label: _parse_label(cells, label) for label in LABELS},
+        labels={label: _parse_label(line, label) for label in LABELS},
         ensemble={label: float(text) for label, text in together.items() if text},
-        opinions=_several(cells.get("opinions", "")),
+        opinions=cells.several(line.get("opinions", "")),
     )
 
 
-def _parse_label(cells: Mapping[str, str], label: str) -> LabelCells:
-    score, flag = cells[f"score_{label}"], cells[f"flag_{label}"]
+def _parse_label(line: Mapping[str, str], label: str) -> LabelCells:
+    score, flag = line[f"score_{label}"], line[f"flag_{label}"]
     return LabelCells(
         score=float(score) if score else None,
         flag=flag == "1" if flag else None,
-        threshold=float(cells[f"threshold_{label}"]),
+        threshold=float(line[f"threshold_{label}"]),
     )
 
 
-def _time(text: str) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
-
-
-def _whole(text: str) -> int | None:
-    return int(text) if text else None
-
-
-def _several(text: str) -> tuple[str, ...]:
-    return tuple(text.split(_JOIN)) if text else ()
-
-
-_READERS: dict[str, Callable[[str], Any]] = {
-    "received_at": _time,
-    "screened_at": _time,
-    "reviewed_at": _time,
+_READERS: dict[str, cells.Reader] = {
+    "received_at": cells.time,
+    "screened_at": cells.time,
+    "reviewed_at": cells.time,
     "rank": int,
     "priority": float,
-    "width": _whole,
-    "height": _whole,
-    "flagged": _several,
-    "models": _several,
+    "width": cells.whole,
+    "height": cells.whole,
+    "flagged": cells.several,
+    "models": cells.several,
 }
