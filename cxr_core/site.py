@@ -158,9 +158,9 @@ class Section:
         name = f"{self.name}.{key}"
         return Section(name, _table(self._take(key, {}), f"[{name}]"))
 
-    def finish(self) -> None:
-        """SettingsError if there is a key that nobody asked for."""
-        unknown = [key for key in self.table if key not in self._asked]
+    def finish(self, *others: str) -> None:
+        """SettingsError if there is a key that nobody asked for; ``others`` are asked for elsewhere."""
+        unknown = [key for key in self.table if key not in self._asked.union(others)]
         if unknown:
             known = ", ".join(sorted(self._asked)) or "nothing"
             raise SettingsError(f"[{self.name}] does not know {', '.join(map(repr, unknown))}; it knows {known}")

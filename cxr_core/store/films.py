@@ -2,6 +2,7 @@
 
     <data_dir>/films/ab/ab12...      the bytes
     <data_dir>/cache/ab/ab12....kind what can be made again from them (thumbnails)
+    <data_dir>/landing/              films on their way in from other systems
 
 Files and folders are private to the user who runs the app: a chest film is health data. This module knows no database.
 """
@@ -12,6 +13,7 @@ import hashlib
 import os
 import re
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from cxr_core.errors import StoreError
@@ -26,6 +28,7 @@ class Films:
     def __init__(self, data_dir: Path) -> None:
         self._films = data_dir / "films"
         self._cache = data_dir / "cache"
+        self._landing = data_dir / "landing"
         try:
             for folder in (data_dir, self._films, self._cache):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -45,6 +48,34 @@ class Films:
         except OSError as exc:
             raise StoreError(f"a film could not be kept ({exc.strerror}); free space in the data folder") from exc
         return sha256
+
+    def has(self, sha256: str) -> bool:
+        """Whether a film of that name is here, whatever it holds."""
+        return self._path(self._films, sha256).is_file()
+
+    def landing(self) -> Path:
+        """The folder in which a film is written before it is adopted; on the same disk."""
+        try:
+            self._landing.mkdir(mode=0o700, exist_ok=True)
+        except OSError as exc:
+            raise StoreError(f"the data folder cannot be written ({exc.strerror})") from exc
+        return self._landing
+
+    def adopt(self, films: Iterable[tuple[Path, str]]) -> None:
+        """Move files of the landing folder, written through to the disk, to their place; each with its SHA-256."""
+        folders: set[Path] = set()
+        try:
+            for path, sha256 in films:
+                place = self._path(self._films, sha256)
+                if not place.parent.is_dir():
+                    place.parent.mkdir(mode=0o700, exist_ok=True)
+                    folders.add(self._films)
+                path.replace(place)
+                folders.add(place.parent)
+            for folder in folders:
+                _write_through(folder)
+        except OSError as exc:
+            raise StoreError(f"a film could not be kept ({exc.strerror}); free space in the data folder") from exc
 
     def get(self, sha256: str) -> bytes:
         """The bytes; StoreError if they are not kept or no longer what they were."""
@@ -101,10 +132,15 @@ def _write_whole(path: Path, data: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+    _write_through(path.parent)
+
+
+def _write_through(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk."""
     if not hasattr(os, "O_DIRECTORY"):
         return  # Windows cannot open a folder, and renames through its own journal
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(folder)
+        os.fsync(handle)
     finally:
-        os.close(folder)
+        os.close(handle)
