@@ -65,7 +65,10 @@ class Notice:
 REQUESTED = ("STAT", "HIGH", "MEDIUM", "ROUTINE", "LOW")
 """How urgently a study was asked for, most urgent first: defined terms of Requested Procedure Priority (0040,1003)."""
 
-INFORMS = frozenset({"burned_in_text"})
+FOLLOWS_ORIGIN = "may_follow_origin"
+"""Code of the warning that a score may come from the hospital, the machine or the marks on the film (shortcut.py)."""
+
+INFORMS = frozenset({"burned_in_text", FOLLOWS_ORIGIN})
 """Codes of warnings that tell something and do not make the reading doubtful: they move no film to "check"."""
 
 
@@ -93,7 +96,7 @@ class Identity:
 
     For the eyes of the clinician and for the store alone: never in a log, a file name, a message or an address. So its
     repr shows nothing, and JSON lines and CSV leave it out. Dates are as DICOM writes them (YYYYMMDD), ages too (045Y).
-    ``priority`` is how urgently the film was asked for: one of REQUESTED.
+    ``priority`` is how urgently the film was asked for: one of REQUESTED. ``issuer`` is who gave the patient's number.
     """
 
     patient_name: str = ""
@@ -112,6 +115,7 @@ class Identity:
     body_part: str = ""
     station: str = ""
     priority: str = ""
+    issuer: str = ""
 
     def __repr__(self) -> str:
         return "Identity(not shown)"

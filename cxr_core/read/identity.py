@@ -37,6 +37,7 @@ KEYWORDS: Mapping[str, str] = MappingProxyType(
         "body_part": "BodyPartExamined",
         "station": "StationName",
         "priority": "RequestedProcedurePriority",
+        "issuer": "IssuerOfPatientID",
     }
 )
 """Field of Identity -> DICOM attribute; laterality falls back to the series' own, priority to the request's."""

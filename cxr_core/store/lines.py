@@ -7,9 +7,9 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from cxr_core.records import Review, Screening
 from cxr_core.serial import from_json
@@ -39,7 +39,7 @@ def result_of(screening: Screening) -> str:
     return hashlib.sha256(told.encode()).hexdigest()
 
 
-LINES = (
+ALL_LINES = (
     select(
         ImageRow.id.label("image_id"),
         ImageRow.key,
@@ -53,6 +53,11 @@ LINES = (
     .order_by(ImageRow.received_at, ImageRow.id, ScreeningRow.screened_at, ScreeningRow.id)
 )
 """A line a screening; images in order of arrival, the screenings of an image in order of time."""
+
+Lines: TypeAlias = Select[int, str, datetime, bool, str, str, datetime]
+
+LINES = ALL_LINES.where(ImageRow.removed_at.is_(None))
+"""The same, without images that were taken out of the worklist."""
 
 Reviews = dict[tuple[int, str], Review]
 """By image and by the result that was judged."""
@@ -80,3 +85,9 @@ def parsed(payload: str) -> Screening:
 @lru_cache(maxsize=20_000)
 def _result(payload: str) -> str:
     return result_of(parsed(payload))
+
+
+def forget_parsed() -> None:
+    """Forget what was read before: some of it was erased."""
+    parsed.cache_clear()
+    _result.cache_clear()

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cxr_core.errors import StoreError
+from cxr_core.store.audit import append
 from cxr_core.store.part import Part
 from cxr_core.store.tables import ImageRow, OverrideRow
 
@@ -24,15 +25,17 @@ class Override:
 class OverridesPart(Part):
     """What was overruled, and when."""
 
-    def overrule(self, key: str, code: str, at: datetime | None = None) -> None:
+    def overrule(self, key: str, code: str, at: datetime | None = None, actor: str = "") -> None:
         """Keep that a person overruled a code of the gate; the first time counts. StoreError if it is not here."""
 
         def change(session: Session) -> None:
-            image = session.scalar(select(ImageRow).where(ImageRow.key == key))
+            image = session.scalar(select(ImageRow).where(ImageRow.key == key, ImageRow.removed_at.is_(None)))
             if image is None:
                 raise StoreError("this image is no longer in the worklist; reload the page")
             if session.get(OverrideRow, (image.id, code)) is None:
                 session.add(OverrideRow(image_id=image.id, code=code, created_at=at or datetime.now(UTC)))
+                session.flush()
+                append(session, "overruled", key, {"code": code}, actor)
 
         self._change(change)
 

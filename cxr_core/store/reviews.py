@@ -6,6 +6,7 @@ names the version that was on the screen, and is told if another one has come si
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from functools import lru_cache
@@ -16,6 +17,7 @@ from sqlalchemy.orm import Session
 from cxr_core.errors import ReviewConflict, StoreError
 from cxr_core.records import Review, Screening
 from cxr_core.serial import review_from_json, review_to_json
+from cxr_core.store.audit import append
 from cxr_core.store.lines import LINES, Reviews, parsed, result_of
 from cxr_core.store.part import Part
 from cxr_core.store.review_tables import ReviewRow
@@ -36,7 +38,10 @@ class ReviewsPart(Part):
             line = session.execute(LINES.where(ImageRow.key == key)).all()[-1:]
             if not line:
                 raise StoreError("this image is no longer in the worklist; its review was not kept")
-            return _save(session, line[0].image_id, result_of(of or parsed(line[0].payload)), review, expected)
+            about = result_of(of or parsed(line[0].payload))
+            kept = _save(session, line[0].image_id, about, review, expected)
+            append(session, "signed" if kept.signed_at else "reviewed", key, _told_to_audit(kept, about), kept.reader)
+            return kept
 
         return self._change(change)
 
@@ -71,6 +76,12 @@ def _save(session: Session, image_id: int, about: str, review: Review, expected:
     session.add(row)
     session.flush()
     return kept
+
+
+def _told_to_audit(review: Review, about: str) -> dict[str, str | int]:
+    """Which version said what of which result; the reader's words as a digest alone."""
+    digest = hashlib.sha256(json.dumps(review_to_json(review)).encode()).hexdigest()
+    return {"about": about, "version": review.version, "decision": review.decision, "digest": digest}
 
 
 def _told(theirs: Review | None) -> str:

@@ -7,16 +7,18 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from cxr_core.errors import RecordError
 from cxr_core.records import Screening, models_key
 from cxr_core.serial import screening_to_json
-from cxr_core.store.lines import LINES, Entry, entry_of, parsed
+from cxr_core.store.audit import append
+from cxr_core.store.lines import LINES, Entry, Lines, entry_of, parsed, result_of
 from cxr_core.store.part import Part
 from cxr_core.store.review_tables import ReviewRow
 from cxr_core.store.reviews import reviews_of
+from cxr_core.store.study_rows import link
 from cxr_core.store.tables import ImageRow, ScreeningRow
 
 
@@ -33,7 +35,8 @@ class ScreeningsPart(Part):
     def save(self, screening: Screening, received_at: datetime, *, synthetic: bool = False) -> Entry:
         """Keep a screening. The same image by the same models replaces the earlier one; by others, it is added.
 
-        The place in the queue stays that of the image's first arrival; a review of another result no longer counts.
+        The place in the queue stays that of the image's first arrival; a review of another result no longer counts. An
+        image that was removed is back with this, and arrives now.
         """
         if received_at.tzinfo is None:
             raise RecordError("the time of arrival needs its time zone")
@@ -49,6 +52,10 @@ class ScreeningsPart(Part):
                 image = ImageRow(key=key, received_at=received_at, synthetic=synthetic)
                 session.add(image)
                 session.flush()
+            elif image.removed_at is not None:
+                image.removed_at, image.received_at = None, received_at
+                append(session, "restored", key, {"why": "it was sent again"})
+            link(session, image, screening.identity)
             mine = (ScreeningRow.image_id == image.id, ScreeningRow.models_key == made_by)
             row = session.scalar(select(ScreeningRow).where(*mine))
             if row is None:
@@ -59,6 +66,7 @@ class ScreeningsPart(Part):
             session.flush()
             if again and screening.sha256:
                 self._films.forget_derived(key)  # the film may now be shown turned
+            append(session, "screened", key, _told(screening, made_by))
             return entry_of(session.execute(LINES.where(*mine)).one(), reviews_of(session, ImageRow.id == image.id))
 
         return self._change(change)
@@ -82,11 +90,13 @@ class ScreeningsPart(Part):
         with self._database.reading() as session:
             return tuple(parsed(line.payload) for line in session.execute(LINES.where(ImageRow.key == key)))
 
-    def _entries(self, *only: ColumnElement[bool], preferred: str | None = None) -> tuple[Entry, ...]:
+    def _entries(
+        self, *only: ColumnElement[bool], preferred: str | None = None, lines: Lines = LINES
+    ) -> tuple[Entry, ...]:
         """One screening of each image that fits, in order of arrival: by the preferred models, else the latest."""
         shown: dict[str, Any] = {}
         with self._database.reading() as session:
-            for line in session.execute(LINES.where(*only)):
+            for line in session.execute(lines.where(*only)):
                 held = shown.get(line.key)
                 if held is None or line.models_key == preferred or held.models_key != preferred:
                     shown[line.key] = line
@@ -94,12 +104,8 @@ class ScreeningsPart(Part):
             reviews = reviews_of(session, *((ImageRow.id == next(ids),) if len(shown) == 1 else ()))
         return tuple(entry_of(line, reviews) for line in shown.values())
 
-    def remove(self, key: str) -> None:
-        """Forget an image: its screenings, its review, its film. No error if it is not here."""
 
-        def change(session: Session) -> None:
-            session.execute(delete(ImageRow).where(ImageRow.key == key))  # the rows below it go with it
-
-        self._change(change)
-        if not key.startswith("unread-"):
-            self._films.remove(key)
+def _told(screening: Screening, made_by: str) -> dict[str, str]:
+    """What the audit trail keeps of a screening: by which models, and a digest of what they said."""
+    refusal = {"refusal": screening.refusal.code} if screening.refusal else {}
+    return {"status": screening.status, "models": made_by, "result": result_of(screening), **refusal}

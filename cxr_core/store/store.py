@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cxr_core.store.audit import AuditPart
 from cxr_core.store.choices import ChoicesPart
+from cxr_core.store.heartbeats import HeartbeatsPart
+from cxr_core.store.inbox import InboxPart
+from cxr_core.store.outbox import OutboxPart
 from cxr_core.store.overrides import OverridesPart
 from cxr_core.store.reviews import ReviewsPart
-from cxr_core.store.screenings import ScreeningsPart
+from cxr_core.store.studies import StudiesPart
 
 
-class Store(ScreeningsPart, ReviewsPart, OverridesPart, ChoicesPart):
+class Store(StudiesPart, ReviewsPart, AuditPart, OverridesPart, ChoicesPart, InboxPart, OutboxPart, HeartbeatsPart):
     """The data folder and the database of one site; StoreError when they cannot be used."""
 
     def add_film(self, data: bytes) -> str:

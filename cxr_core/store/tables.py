@@ -50,7 +50,7 @@ class Base(DeclarativeBase):
 
 
 class ImageRow(Base):
-    """One image as it came in; ``id`` rises in order of arrival."""
+    """One image as it came in; ``id`` rises in order of arrival. One that was removed is kept until it is purged."""
 
     __tablename__ = "images"
 
@@ -58,6 +58,8 @@ class ImageRow(Base):
     key: Mapped[str] = mapped_column(String(80), unique=True)
     received_at: Mapped[datetime] = mapped_column(index=True)
     synthetic: Mapped[bool]
+    study_id: Mapped[int | None] = mapped_column(ForeignKey("studies.id"), index=True)
+    removed_at: Mapped[datetime | None]
 
 
 class ScreeningRow(Base):

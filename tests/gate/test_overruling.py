@@ -78,7 +78,7 @@ def test_what_cannot_be_overruled_is_an_error(site, key, code, error):
 def test_a_forgotten_image_takes_its_overruling_along(site):
     entry = taken(site)
     site[1].overrule(entry.key, "lateral_view")
-    site[1].remove(entry.key)
+    site[1].purge(entry.key)
     assert site[1].overruled(entry.key) == frozenset()
     with pytest.raises(StoreError):
         site[1].overrule(entry.key, "lateral_view")

@@ -25,6 +25,7 @@ SAID = {
     "PatientAge": "075Y", "StudyInstanceUID": "1.2.3", "SeriesInstanceUID": "1.2.3.1", "SOPInstanceUID": "1.2.3.1.1",
     "AccessionNumber": "A-1", "StudyDate": "20240115", "ViewPosition": "PA", "ImageLaterality": "U", "Modality": "DX",
     "BodyPartExamined": "CHEST", "StationName": "ROOM 3", "RequestedProcedurePriority": "STAT",
+    "IssuerOfPatientID": "WARD 3",
 }  # fmt: skip
 
 
@@ -166,4 +167,4 @@ def test_the_store_alone_learns_whose_films_they_are(tmp_path, caplog, capfd, mo
         tables = [name for (name,) in database.execute("select name from sqlite_master where type = 'table'")]
         holding = {t for t in tables if any(MARK in str(row) for row in database.execute(f"select * from {t}"))}
     database.close()
-    assert holding == {"screenings"}
+    assert holding == {"screenings", "studies"}

@@ -65,7 +65,7 @@ REFUSED = Screening(
 @given(screenings(), TIMES, st.booleans())
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 def test_a_screening_read_back_is_the_same(shared, screening, received_at, synthetic):
-    shared.remove(screening.sha256)
+    shared.purge(screening.sha256)
     saved = shared.save(screening, received_at, synthetic=synthetic)
     found = shared.find(screening.sha256, models_key(screening.models))
     assert found == saved == shared.entry(saved.key)
@@ -196,13 +196,13 @@ def test_a_failing_statement_is_logged_without_what_it_was_to_write(store, caplo
     assert secret not in caplog.text
 
 
-def test_a_removed_image_leaves_nothing(settings, store):
+def test_a_purged_image_leaves_nothing(settings, store):
     sha256 = store.add_film(b"film")
     key = store.save(_screened(sha256=sha256), NOON).key
     say(store, key, "agree")
     thumb = store.cache_path(sha256, "thumb.png")
     thumb.write_bytes(b"small")
-    store.remove(key)
+    store.purge(key)
     assert (store.entries(), store.history(key), store.entry(key)) == ((), (), None)
     with pytest.raises(StoreError, match="send it again"):
         store.film(sha256)
@@ -211,10 +211,10 @@ def test_a_removed_image_leaves_nothing(settings, store):
     with sqlite3.connect(settings.data_dir / "cxr.sqlite3") as database:
         counts = [
             database.execute(f"select count(*) from {table}").fetchone()
-            for table in ("images", "screenings", "reviews")
+            for table in ("images", "screenings", "reviews", "studies")
         ]
     database.close()
-    assert counts == [(0,), (0,), (0,)]
+    assert counts == [(0,), (0,), (0,), (0,)]
 
 
 @pytest.mark.parametrize("value", [float("nan"), {1, 2}, object()])
