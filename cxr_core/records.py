@@ -415,8 +415,12 @@ class Review:
     blind: BlindRead | None = None
     signed_at: datetime | None = None
     version: int = 0
+    thresholds: Mapping[str, float] | None = None
+    preset: str = ""
 
     def __post_init__(self) -> None:
+        if self.thresholds is not None:
+            object.__setattr__(self, "thresholds", MappingProxyType(dict(self.thresholds)))
         _require(
             self.decision in ("agree", "disagree", "none"),
             f"decision must be agree, disagree or none, got {self.decision!r}",

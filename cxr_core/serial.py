@@ -123,6 +123,8 @@ def review_to_json(review: Review) -> dict[str, Any]:
         },
         "signed_at": review.signed_at.isoformat() if review.signed_at else None,
         "version": review.version,
+        "thresholds": dict(review.thresholds) if review.thresholds is not None else None,
+        "preset": review.preset,
     }
 
 
@@ -142,6 +144,8 @@ def review_from_json(said: Mapping[str, Any]) -> Review:
             blind=_blind(blind) if blind else None,
             signed_at=datetime.fromisoformat(signed) if signed else None,
             version=said["version"],
+            thresholds=said["thresholds"],
+            preset=said["preset"],
         )
     except (KeyError, TypeError, ValueError) as exc:
         raise RecordError(f"not a review: {type(exc).__name__}: {exc}") from exc

@@ -120,4 +120,6 @@ REVIEWS = st.builds(
     blind=st.none() | blind_reads(),
     signed_at=st.none() | TIMES,
     version=st.integers(0, 10_000),
+    thresholds=st.none() | SCORES,
+    preset=st.sampled_from(["", "balanced", "mine"]),
 )

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import Select, select
 
 from cxr_core.records import Review, Screening
-from cxr_core.serial import from_json
+from cxr_core.serial import from_json, review_from_json
 from cxr_core.store.tables import ImageRow, ScreeningRow
 
 
@@ -83,11 +83,17 @@ def parsed(payload: str) -> Screening:
 
 
 @lru_cache(maxsize=20_000)
+def review_in(payload: str) -> Review:
+    """Reviews are frozen too."""
+    return review_from_json(json.loads(payload))
+
+
+@lru_cache(maxsize=20_000)
 def _result(payload: str) -> str:
     return result_of(parsed(payload))
 
 
 def forget_parsed() -> None:
     """Forget what was read before: some of it was erased."""
-    parsed.cache_clear()
-    _result.cache_clear()
+    for known in (parsed, review_in, _result):
+        known.cache_clear()

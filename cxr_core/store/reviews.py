@@ -9,16 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
-from functools import lru_cache
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from cxr_core.errors import ReviewConflict, StoreError
 from cxr_core.records import Review, Screening
-from cxr_core.serial import review_from_json, review_to_json
+from cxr_core.serial import review_to_json
 from cxr_core.store.audit import append
-from cxr_core.store.lines import LINES, Reviews, parsed, result_of
+from cxr_core.store.lines import LINES, Reviews, parsed, result_of, review_in
 from cxr_core.store.part import Part
 from cxr_core.store.review_tables import ReviewRow
 from cxr_core.store.tables import ImageRow
@@ -27,7 +26,7 @@ from cxr_core.store.tables import ImageRow
 class ReviewsPart(Part):
     """Reviews, of one result of one image each."""
 
-    def save_review(self, key: str, review: Review, *, of: Screening | None = None, expected: int = 0) -> Review:
+    def savereview_in(self, key: str, review: Review, *, of: Screening | None = None, expected: int = 0) -> Review:
         """Add a version to the review of an image; gives it back with its number. Every version stays.
 
         ``of`` is the screening that was on the reader's screen, else the latest; ``expected`` the version that stood
@@ -50,7 +49,7 @@ class ReviewsPart(Part):
         rows = select(ReviewRow.payload).join(ImageRow, ImageRow.id == ReviewRow.image_id)
         rows = rows.where(ImageRow.key == key, ReviewRow.about == result_of(of)).order_by(ReviewRow.version)
         with self._database.reading() as session:
-            return tuple(_review(payload) for payload in session.scalars(rows))
+            return tuple(review_in(payload) for payload in session.scalars(rows))
 
 
 def reviews_of(session: Session, *only: ColumnElement[bool]) -> Reviews:
@@ -58,7 +57,7 @@ def reviews_of(session: Session, *only: ColumnElement[bool]) -> Reviews:
     rows = select(ReviewRow.image_id, ReviewRow.about, ReviewRow.payload).where(ReviewRow.latest)
     if only:
         rows = rows.join(ImageRow, ImageRow.id == ReviewRow.image_id).where(*only)
-    return {(row.image_id, row.about): _review(row.payload) for row in session.execute(rows)}
+    return {(row.image_id, row.about): review_in(row.payload) for row in session.execute(rows)}
 
 
 def _save(session: Session, image_id: int, about: str, review: Review, expected: int) -> Review:
@@ -66,7 +65,7 @@ def _save(session: Session, image_id: int, about: str, review: Review, expected:
     mine = (ReviewRow.image_id == image_id, ReviewRow.about == about)
     latest = session.scalar(select(ReviewRow).where(*mine, ReviewRow.latest))
     if (latest.version if latest else 0) != expected:
-        raise ReviewConflict(_told(_review(latest.payload) if latest else None))
+        raise ReviewConflict(_told(review_in(latest.payload) if latest else None))
     kept = replace(review, version=expected + 1)
     if latest:
         latest.latest = False
@@ -93,8 +92,3 @@ def _told(theirs: Review | None) -> str:
         f"another session saved a review of this film{signed} at {theirs.reviewed_at:%Y-%m-%d %H:%M} UTC, after this "
         "one was begun: neither was changed; look at theirs, then keep it or put yours on top"
     )
-
-
-@lru_cache(maxsize=20_000)
-def _review(payload: str) -> Review:
-    return review_from_json(json.loads(payload))

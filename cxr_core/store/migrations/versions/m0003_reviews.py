@@ -57,6 +57,8 @@ def _first_version(row: Any) -> dict[str, object]:
         "blind": None,
         "signed_at": None,
         "version": 1,
+        "thresholds": None,
+        "preset": "",
     }
     columns = {name: getattr(row, name) for name in ("image_id", "about", "decision", "reviewed_at")}
     return columns | {"version": 1, "latest": True, "signed_at": None, "payload": json.dumps(payload)}
