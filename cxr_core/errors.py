@@ -22,6 +22,9 @@
     │   └── ModelInvalid          card and files disagree, or the signature is not a detector's
     ├── StoreError                the database or the data folder cannot be used
     │   └── ReviewConflict        somebody saved a review of the same film since this one was begun
+    ├── ExportError               a result cannot leave
+    │   ├── NotExportable         this film has no object of that kind; says which it has
+    │   └── DeliveryFailed        the other system did not take it; says whether trying again may help
     ├── SettingsError             a CXR_* variable or the site file has a value that makes no sense
     └── RecordError               a record was built with values that contradict each other
 
@@ -161,6 +164,23 @@ class StoreError(CxrError):
 
 class ReviewConflict(StoreError):
     """Somebody saved a review of the same film since this one was begun; neither was changed."""
+
+
+class ExportError(CxrError):
+    """A result cannot leave."""
+
+
+class NotExportable(ExportError):
+    """This film has no object of that kind; the message says which it has."""
+
+
+class DeliveryFailed(ExportError):
+    """The other system did not take it. ``status`` is its answer, if any; ``retry``: trying again may help."""
+
+    def __init__(self, message: str, *, status: int | None = None, retry: bool = True) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry = retry
 
 
 class SettingsError(CxrError):
