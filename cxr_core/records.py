@@ -401,7 +401,8 @@ class Review:
     """What a person said of one image, and when (with its time zone); ``decision`` is of the flags as a whole.
 
     ``version`` counts the saves of this review, 1 the first; 0 was never saved. ``reader`` and ``role`` are as typed in
-    by the reader. ``signed_at``: when the review was signed off; anything said later takes it away.
+    by the reader. ``signed_at``: when the review was signed off; anything said later takes it away. ``thresholds``
+    stood beside the film, by label, ``preset`` was their name; None and "" where no flag was shown.
     """
 
     decision: Decision

@@ -26,7 +26,7 @@ from cxr_core.store.tables import ImageRow
 class ReviewsPart(Part):
     """Reviews, of one result of one image each."""
 
-    def savereview_in(self, key: str, review: Review, *, of: Screening | None = None, expected: int = 0) -> Review:
+    def save_review(self, key: str, review: Review, *, of: Screening | None = None, expected: int = 0) -> Review:
         """Add a version to the review of an image; gives it back with its number. Every version stays.
 
         ``of`` is the screening that was on the reader's screen, else the latest; ``expected`` the version that stood
