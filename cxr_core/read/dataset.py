@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -104,24 +105,24 @@ def looks_like_dicom(data: bytes) -> bool:
     return explicit or (little and int.from_bytes(data[4:8], "little") < 1024)
 
 
-def parse(data: bytes, settings: Settings, *, whole: bool = True) -> Dataset:
+def parse(data: bytes, settings: Settings, *, whole: bool = True, also: Sequence[str] = ()) -> Dataset:
     """The dataset with the tags above and a transfer syntax; DamagedImage where it cannot be followed to its end.
 
-    Not ``whole``: only what stands before the pixels.
+    Not ``whole``: only what stands before the pixels. ``also``: further attributes, by keyword.
     """
     if data[:4] == b"DICM":
         data = bytes(_PREAMBLE) + data
     limit = settings.max_file_mb * 1_000_000
     data = _inflated(data, limit)
-    dataset = _parse(data, whole=whole)
+    dataset = _parse(data, [*_TAGS, *also], whole=whole)
     if whole and "PixelData" not in dataset and any(tag in data for tag in PIXEL_DATA):
         # The parser stops without a word where a length leads beyond the end of the file.
         raise DamagedImage(BROKEN)
     return dataset
 
 
-def _parse(data: bytes, *, whole: bool) -> Dataset:
-    dataset = pydicom.dcmread(BytesIO(data), force=True, specific_tags=list(_TAGS), stop_before_pixels=not whole)
+def _parse(data: bytes, tags: list[str], *, whole: bool) -> Dataset:
+    dataset = pydicom.dcmread(BytesIO(data), force=True, specific_tags=tags, stop_before_pixels=not whole)
     if not dataset.file_meta.get("TransferSyntaxUID"):
         implicit, little = dataset.original_encoding
         explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
