@@ -74,15 +74,15 @@ def refused(name: str, sha256: str, refusal: Refusal, models: tuple[ModelRef, ..
 def answer(films: Sequence[Film], panel: Panel, floor: float) -> list[Screening]:
     """Screenings of the films, boxes scored below ``floor`` left out.
 
-    Where the models fail on all at once, each film is asked about alone, so that one spoils none.
-    What fails alone is refused: a model that stops must not take the films behind it along.
+    A film that the models fail on alone is refused: a model that stops must not take the films behind it along. Raises
+    ModelError where they fail on several: ask about each alone.
     """
     try:
         return _detect(films, panel, floor)
     except ModelError as exc:
         _log.warning("the models failed on %d films: %s", len(films), exc)
-    if len(films) > 1:
-        return [answer([film], panel, floor)[0] for film in films]
+        if len(films) > 1:
+            raise
     refusal = ModelFailed(
         "The film was read, but a model could not answer for it. Send it again; if that fails too, "
         "tell whoever looks after this server: its log says why."

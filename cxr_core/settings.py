@@ -46,6 +46,9 @@ class Settings:
     )
     threads: int = _setting(0, "CPU threads a model may use; 0 means all cores", 0, 256)
     batch_size: int = _setting(8, "images a model sees at once", 1, 512)
+    batch_wait_ms: int = _setting(
+        5, "longest that a film waits for others to fill a batch, ms; never on LiteRT, which gains nothing", 0, 10_000
+    )
     preset: str = _setting("balanced", "operating points a new site starts with: sensitive, balanced or specific")
     max_file_mb: int = _setting(200, "largest single file, MB", 1, 4096)
     max_upload_mb: int = _setting(2048, "most bytes accepted in one upload or unpacked from one archive, MB", 1, 65536)

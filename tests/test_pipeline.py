@@ -11,7 +11,7 @@ from hypothesis import given as for_all
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from cxr_core import opening, pipeline
+from cxr_core import engine, opening, pipeline
 from cxr_core.card import InputSpec
 from cxr_core.detect import Detector
 from cxr_core.errors import ModelError, ModelNotFound, NotAnImage, RecordError, StoreError, TooLarge
@@ -23,7 +23,7 @@ from cxr_core.read.sources import InputFile, from_paths
 from cxr_core.records import COVID, LABELS, models_key
 from cxr_core.settings import Settings
 from cxr_core.store import Store
-from tests.fakes import SPEC, BrightnessNetwork, CrowdedNetwork, card, covid, film, given, nih
+from tests.fakes import SPEC, BrightnessNetwork, CrowdedNetwork, card, covid, film, given, nih, second
 
 TEXT = given("notes.png", b"this is no picture")
 
@@ -199,7 +199,7 @@ def test_films_that_wait_go_through_the_models_together(settings):
     assert len(found) == sum(network.batches) == 13
     assert max(network.batches) > 1
     assert max(network.batches) <= settings.batch_size
-    assert network.threads == {threading.current_thread().name}, "models run in the caller's thread"
+    assert network.threads == {"engine"}, "models run in one thread, whoever asks"
 
 
 def test_an_input_is_loaded_before_the_next_one_is_asked_for(screener):
@@ -474,3 +474,96 @@ def test_files_on_disk_and_in_archives_come_through(screener, settings, tmp_path
         ("b.png", "screened"),
     ]
     assert found[0].refusal.code == NotAnImage.code
+
+
+class Stands(BrightnessNetwork):
+    """Stands still at its first batch until told ``go``."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__(classes)
+        self.began, self.go = threading.Event(), threading.Event()
+
+    def run(self, batch):
+        answer = super().run(batch)
+        self.began.set()
+        assert self.go.wait(60)
+        return answer
+
+
+def _screened_aside(screener: Screener, grey: int, films: int = 1):
+    """A run in a thread of its own, and its scores of Mass."""
+    scores: list[float] = []
+
+    def run() -> None:
+        scores.extend(item.scores["Mass"] for item in screener.screen([given("a", film(grey))] * films))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread, scores
+
+
+def test_runs_of_all_sessions_go_through_the_models_together(settings):
+    network = Stands(1)
+    screener = Screener(settings, [covid(network), nih()], [second()])
+    first, _ = _screened_aside(screener, 90)
+    assert network.began.wait(60)
+    others = [_screened_aside(screener, grey) for grey in (102, 153, 204)]
+    while engine.shared(settings).waiting < 4:
+        threading.Event().wait(0.001)
+    network.go.set()
+    for thread, _ in (*others, (first, [])):
+        thread.join()
+    assert network.batches == [1, 3]
+    assert [scores for _, scores in others] == [[round(grey / 255, 6)] for grey in (102, 153, 204)]
+
+
+def test_switched_screeners_share_the_engine_and_mix_no_answers(settings):
+    """Another set of second opinions is another batch, in the same thread."""
+    network = Stands(1)
+    screener = Screener(settings, [covid(network), nih()], [second()])
+    alone = screener.switched({"covid_cnn": False})
+    first, _ = _screened_aside(screener, 90)
+    assert network.began.wait(60)
+    with_one, without = list(screener.screen([])), []
+    thread = threading.Thread(target=lambda: without.extend(alone.screen([given("a", film(204))])))
+    thread.start()
+    while engine.shared(settings).waiting < 2:
+        threading.Event().wait(0.001)
+    network.go.set()
+    first.join()
+    thread.join()
+    assert with_one == []
+    assert [item.opinions for item in without] == [()]
+    assert network.threads == {"engine"}
+
+
+def test_a_session_with_one_film_is_not_held_up_by_one_with_many(settings):
+    """The long run's films all wait before the short one's film comes; it is in the next batch all the same."""
+    network = Stands(1)
+    screener = Screener(settings, [covid(network), nih()])
+    many, _ = _screened_aside(screener, 90, films=60)
+    assert network.began.wait(60)
+    one, scores = _screened_aside(screener, 204)
+    network.go.set()
+    one.join()
+    asked = sum(network.batches)
+    assert scores == [0.8]
+    assert asked < 60
+    many.join()
+    assert sum(network.batches) == 61
+
+
+def test_a_run_that_is_closed_asks_the_models_for_nothing_more(settings):
+    network = Stands(1)
+    results = Screener(settings, [covid(network), nih()]).screen(given(str(n), film(90)) for n in range(50))
+    runs = threading.Thread(target=lambda: next(results, None))
+    runs.start()
+    assert network.began.wait(60)
+    while engine.shared(settings).waiting < 2 * settings.batch_size:
+        threading.Event().wait(0.001)
+    network.go.set()
+    runs.join()
+    results.close()
+    engine.shared(settings).close()
+    assert sum(network.batches) <= 1 + 3 * settings.batch_size
+    assert not _reading_threads()
