@@ -39,6 +39,7 @@ class Settings:
     data_dir: Path = _setting(Path.home() / ".cxr-screening", "where films and the embedded database live")
     database_url: str = _setting("", "SQLAlchemy URL; empty means SQLite in the data folder")
     site_file: str = _setting("", "TOML file of what the site decides; empty means site.toml in the data folder")
+    database_seconds: int = _setting(15, "longest wait for a database that is busy or gone, seconds", 1, 600)
     models_dir: Path = _setting(_PACKAGED_MODELS, "folder of model folders")
     runtime: str = _setting("auto", "litert, tensorflow, or auto: TensorFlow where a GPU is seen, else LiteRT")
     second_opinions: str = _setting(

@@ -22,9 +22,8 @@ class ChoicesPart(Part):
 
     def get_setting(self, name: str, default: Any = None) -> Any:
         """A value kept by ``put_setting``, or the default."""
-        with self._database.reading() as session:
-            row = session.get(SettingRow, name)
-            return json.loads(row.value) if row else default
+        row = self._database.read(lambda session: session.get(SettingRow, name))
+        return json.loads(row.value) if row else default
 
     def put_setting(self, name: str, value: Any, actor: str = "") -> None:
         """Keep a JSON value (None, bool, number, text, list, dict with text keys); RecordError if it is none."""

@@ -1,31 +1,44 @@
 """Opening a database and running transactions on it; every database error becomes a StoreError here.
 
-In: an SQLAlchemy URL. Out: sessions. SQLite runs in WAL mode with a busy timeout, and a writing transaction takes its
-lock at once (BEGIN IMMEDIATE), so that two sessions queue up instead of failing half way.
+In: an SQLAlchemy URL of SQLite or PostgreSQL. Out: sessions. One transaction writes at a time, on both: SQLite takes
+its lock at once (BEGIN IMMEDIATE, in WAL mode), PostgreSQL an advisory lock; so two sessions queue up instead of
+failing half way, and the audit trail has one end. Who reads waits for nobody.
+
+A database that is busy or gone is waited for, within ``patience``: a transaction that could not begin, or whose
+connection broke before its commit, is run again from its start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from cxr_core.errors import StoreError
+from cxr_core.store import trouble
 from cxr_core.store.migrate import bring_up_to_date, is_current
 
-_LOCK = 0x637872  # "cxr": PostgreSQL's advisory lock that one writer at a time holds
-_BUSY_MS = 15_000  # a writer holds the lock for milliseconds; longer than this means a stuck process
+T = TypeVar("T")
+
+PATIENCE_S = 15.0
+_WRITERS = 0x637872  # "cxr": the advisory lock of PostgreSQL that one writer at a time holds
+_PAUSE_S = 0.25
 
 
 class Database:
-    """One engine, its tables made; safe for threads."""
+    """One engine, its tables made; safe for threads. ``patience``: longest wait for a busy or absent database, seconds.
 
-    def __init__(self, url: str) -> None:
+    PostgreSQL: whoever sits on an open transaction for a minute is thrown out, since others may wait for its lock.
+    """
+
+    def __init__(self, url: str, patience: float = PATIENCE_S) -> None:
+        self._patience = patience
         try:
             # A statement's parameters are file names and comments, so a patient's: no error and no log may quote them.
             self._engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"), hide_parameters=True)
@@ -33,21 +46,46 @@ class Database:
             raise StoreError("CXR_DATABASE_URL is not a database URL that can be opened here") from exc
         if self._engine.dialect.name == "sqlite":
             _make_private(self._engine.url.database)
-            _prepare_sqlite(self._engine)
-        self._make_tables()
+            _prepare_sqlite(self._engine, patience)
+        elif self._engine.dialect.name == "postgresql":
+            _prepare_postgresql(self._engine, patience)
+        else:
+            raise StoreError("CXR_DATABASE_URL must name a database of SQLite or PostgreSQL")
+        self._patiently(self._make_tables)
+
+    def read(self, work: Callable[[Session], T]) -> T:
+        """What ``work`` finds in a session that only reads, all of it at one moment; it never waits for a writer."""
+
+        def run() -> T:
+            with Session(self._reader(), expire_on_commit=False) as session:
+                return work(session)
+
+        return self._patiently(run)
+
+    def write(self, work: Callable[[Session], T]) -> T:
+        """What ``work`` gives, in a session that commits at the end, or changes nothing if it raises.
+
+        ``work`` may run more than once, each time from the state that others left.
+        """
+
+        def run() -> T:
+            with Session(self._engine.execution_options(cxr_writes=True), expire_on_commit=False) as session:
+                self._alone(session.connection())
+                result = work(session)
+                session.flush()
+                self._commit(session)
+                return result
+
+        return self._patiently(run)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A session that only reads; it never waits for a writer."""
-        with self._session(self._engine) as session:
-            yield session
-
-    @contextmanager
-    def writing(self) -> Iterator[Session]:
-        """A session that commits at the end, or changes nothing if the block raises."""
-        with self._session(self._engine.execution_options(cxr_writes=True)) as session:
-            yield session
-            session.commit()
+        """A session as ``read`` has, for a block; a connection that breaks in the block is not mended."""
+        try:
+            with self._patiently(self._connected) as connection, Session(connection) as session:
+                yield session
+        except SQLAlchemyError as exc:
+            raise self._said(exc) from _shown(exc)
 
     def wipe(self) -> None:
         """Empty SQLite's log, in which erased rows still stand; the file is zeroed as they go (secure_delete)."""
@@ -60,44 +98,63 @@ class Database:
         """Give the connections back."""
         self._engine.dispose()
 
-    @contextmanager
-    def _session(self, engine: Engine) -> Iterator[Session]:
+    def _patiently(self, work: Callable[[], T]) -> T:
+        """Run work; again while the database is gone and there is patience left."""
+        until = time.monotonic() + self._patience
+        while True:
+            try:
+                return work()
+            except SQLAlchemyError as exc:
+                if trouble.kind_of(exc) != "gone" or time.monotonic() + _PAUSE_S > until:
+                    raise self._said(exc) from _shown(exc)
+            time.sleep(_PAUSE_S)
+
+    def _reader(self) -> Engine:
+        if self._engine.dialect.name == "sqlite":
+            return self._engine
+        return self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+    def _connected(self) -> Connection:
+        """A connection on which a reading transaction has begun."""
+        connection = self._reader().connect()
+        connection.begin()
+        return connection
+
+    def _alone(self, connection: Connection) -> None:
+        """Wait until no other transaction writes; SQLite's BEGIN IMMEDIATE has done so already."""
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _WRITERS})
+
+    def _commit(self, session: Session) -> None:
         try:
-            with Session(engine, expire_on_commit=False) as session:
-                yield session
+            session.commit()
         except SQLAlchemyError as exc:
-            raise StoreError(f"the database ({_shown(self._engine)}) failed: {_first_line(exc)}") from exc
+            if trouble.kind_of(exc) == "gone":
+                message = (
+                    "the connection to the database broke at the moment of saving; look whether the change is there"
+                )
+                raise StoreError(message) from _shown(exc)
+            raise
 
     def _make_tables(self) -> None:
         """Today's tables; a second process may be doing the same, then it waits and finds it done."""
-        try:
-            with self._engine.begin() as connection:
-                if is_current(connection):
-                    return
-            with self._engine.connect().execution_options(cxr_writes=True) as connection:
-                _cascades(connection, "OFF")
-                with connection.begin():
-                    self._alone(connection)
-                    bring_up_to_date(connection)
-                _cascades(connection, "ON")
-        except SQLAlchemyError as exc:
-            raise StoreError(f"the database ({_shown(self._engine)}) cannot be opened: {_first_line(exc)}") from exc
+        with self._engine.begin() as connection:
+            if is_current(connection):
+                return
+        with self._engine.connect().execution_options(cxr_writes=True) as connection:
+            _cascades(connection, "OFF")
+            with connection.begin():
+                self._alone(connection)
+                bring_up_to_date(connection)
+            _cascades(connection, "ON")
 
-    def _alone(self, connection: Connection) -> None:
-        """Wait until no other process writes; SQLite's BEGIN IMMEDIATE has done so already."""
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    def _said(self, exc: SQLAlchemyError) -> StoreError:
+        return StoreError(trouble.sentence(exc, self._engine.dialect.name, self._patience))
 
 
-def _shown(engine: Engine) -> str:
-    """The kind of database, without path, host or password."""
-    return engine.dialect.name
-
-
-def _first_line(exc: SQLAlchemyError) -> str:
-    """The driver's own words; never the statement's parameters, which hold file names."""
-    cause = getattr(exc, "orig", None) or exc
-    return f"{type(cause).__name__}: {str(cause).splitlines()[0] if str(cause) else 'no message'}"
+def _shown(exc: SQLAlchemyError) -> SQLAlchemyError | None:
+    """The cause that a log may show; none where it would quote a row."""
+    return None if trouble.quotes_a_row(exc) else exc
 
 
 def _make_private(file: str | None) -> None:
@@ -111,18 +168,14 @@ def _make_private(file: str | None) -> None:
         raise StoreError(f"the database file cannot be written ({exc.strerror}); check CXR_DATABASE_URL") from exc
 
 
-def _prepare_sqlite(engine: Engine) -> None:
+def _prepare_sqlite(engine: Engine, patience: float) -> None:
+    pragmas = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
+
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # SQLAlchemy's BEGIN below is the only one
         cursor = connection.cursor()
-        for pragma in (
-            f"busy_timeout={_BUSY_MS}",
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-            "secure_delete=ON",
-        ):
+        for pragma in (f"busy_timeout={round(patience * 1000)}", *pragmas):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -130,6 +183,20 @@ def _prepare_sqlite(engine: Engine) -> None:
     def _begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get("cxr_writes", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _prepare_postgresql(engine: Engine, patience: float) -> None:
+    @event.listens_for(engine, "do_connect")
+    def _hurry(_dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> None:
+        parameters.setdefault("connect_timeout", 5)
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        wait = max(1, round(patience * 1000))
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET lock_timeout = {wait}")
+            cursor.execute("SET idle_in_transaction_session_timeout = 60000")
+        connection.commit()
 
 
 def _cascades(connection: Connection, switch: str) -> None:

@@ -42,8 +42,8 @@ class OverridesPart(Part):
     def overrides(self, key: str) -> tuple[Override, ...]:
         """What was overruled of an image, in order of time."""
         rows = select(OverrideRow).join(ImageRow, ImageRow.id == OverrideRow.image_id).where(ImageRow.key == key)
-        with self._database.reading() as session:
-            found = session.scalars(rows.order_by(OverrideRow.created_at, OverrideRow.code)).all()
+        rows = rows.order_by(OverrideRow.created_at, OverrideRow.code)
+        found = self._database.read(lambda session: session.scalars(rows).all())
         return tuple(Override(row.code, row.created_at) for row in found)
 
     def overruled(self, key: str) -> frozenset[str]:

@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from cxr_core.errors import StoreError
 from cxr_core.settings import Settings
 from cxr_core.store.database import Database
 from cxr_core.store.films import Films
@@ -25,19 +23,12 @@ class Part:
 
     def __init__(self, settings: Settings) -> None:
         self._films = Films(settings.data_dir)
-        self._database = Database(settings.resolved_database_url)
+        self._database = Database(settings.resolved_database_url, settings.database_seconds)
 
     def close(self) -> None:
         """Give the database's connections back; the Store can still be used and opens new ones."""
         self._database.close()
 
     def _change(self, change: Callable[[Session], T]) -> T:
-        """Run a change in one transaction; once more if another session added the same row at the same moment."""
-        try:
-            with self._database.writing() as session:
-                return change(session)
-        except StoreError as exc:
-            if not isinstance(exc.__cause__, IntegrityError):
-                raise
-        with self._database.writing() as session:
-            return change(session)
+        """Run a change in one transaction, alone; once more if the connection breaks before it is kept."""
+        return self._database.write(change)

@@ -87,22 +87,26 @@ class ScreeningsPart(Part):
 
     def history(self, key: str) -> tuple[Screening, ...]:
         """Every screening of one image, by whichever models, the latest last."""
-        with self._database.reading() as session:
-            return tuple(parsed(line.payload) for line in session.execute(LINES.where(ImageRow.key == key)))
+        lines = LINES.where(ImageRow.key == key)
+        payloads = self._database.read(lambda session: [line.payload for line in session.execute(lines)])
+        return tuple(parsed(payload) for payload in payloads)
 
     def _entries(
         self, *only: ColumnElement[bool], preferred: str | None = None, lines: Lines = LINES
     ) -> tuple[Entry, ...]:
         """One screening of each image that fits, in order of arrival: by the preferred models, else the latest."""
-        shown: dict[str, Any] = {}
-        with self._database.reading() as session:
+
+        def read(session: Session) -> tuple[Entry, ...]:
+            shown: dict[str, Any] = {}
             for line in session.execute(lines.where(*only)):
                 held = shown.get(line.key)
                 if held is None or line.models_key == preferred or held.models_key != preferred:
                     shown[line.key] = line
             ids = (line.image_id for line in shown.values())
             reviews = reviews_of(session, *((ImageRow.id == next(ids),) if len(shown) == 1 else ()))
-        return tuple(entry_of(line, reviews) for line in shown.values())
+            return tuple(entry_of(line, reviews) for line in shown.values())
+
+        return self._database.read(read)
 
 
 def _told(screening: Screening, made_by: str) -> dict[str, str]:

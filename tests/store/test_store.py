@@ -1,15 +1,13 @@
 """The store: what goes in comes out, also after a restart, from other threads and other processes."""
 
 import logging
-import sqlite3
-import stat
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -17,48 +15,16 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from cxr_core.errors import RecordError, ReviewConflict, StoreError
-from cxr_core.records import LABELS, ImageFacts, ModelRef, Notice, Screening, models_key
-from cxr_core.settings import Settings
+from cxr_core.records import models_key
 from cxr_core.store import Store
 from tests.fakes import say
+from tests.store.given import NEW, NOON, OLD, REFUSED, screened
 from tests.strategies import NASTY, TIMES, screenings
 
-NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
-OLD = (ModelRef("covid_ssd", "1", "a" * 64),)
-NEW = (ModelRef("covid_ssd", "2", "b" * 64),)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | NASTY,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NASTY, inner, max_size=3),
     max_leaves=5,
-)
-
-
-@pytest.fixture
-def settings(tmp_path) -> Settings:
-    return Settings(data_dir=tmp_path / "data")
-
-
-@pytest.fixture
-def store(settings):
-    opened = Store(settings)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory):
-    opened = Store(Settings(data_dir=tmp_path_factory.mktemp("shared")))
-    yield opened
-    opened.close()
-
-
-def _screened(name: str = "a.png", sha256: str = "0" * 64, models=OLD, score: float = 0.5) -> Screening:
-    facts = ImageFacts(640, 480, "PA", "png")
-    return Screening(name, sha256, "screened", image=facts, models=models, scores=dict.fromkeys(LABELS, score))
-
-
-REFUSED = Screening(
-    "bomb.zip/x", "", "refused", refusal=Notice("unsafe_archive", "Too large when unpacked."), models=OLD
 )
 
 
@@ -80,17 +46,9 @@ def test_a_setting_read_back_is_the_same(shared, name, value):
     assert shared.get_setting(name, "absent") == value
 
 
-@given(st.binary(max_size=200))
-@hypothesis_settings(max_examples=30)
-def test_film_bytes_read_back_are_the_same(shared, data):
-    sha256 = shared.add_film(data)
-    assert shared.film(sha256) == data
-    assert shared.add_film(data) == sha256
-
-
 def test_everything_survives_a_restart(settings, store):
     sha256 = store.add_film(b"film")
-    saved = store.save(_screened(sha256=sha256), NOON, synthetic=True)
+    saved = store.save(screened(sha256=sha256), NOON, synthetic=True)
     review = say(store, saved.key, "disagree", "no effusion", NOON)
     store.put_setting("thresholds", {"Mass": 0.4})
     store.close()
@@ -104,13 +62,13 @@ def test_everything_survives_a_restart(settings, store):
 
 def test_entries_stand_in_order_of_arrival_not_of_saving(store):
     for name, minute in (("late", 9), ("early", 1), ("same_minute", 9)):
-        store.save(_screened(name, sha256=name[0] * 64), NOON + timedelta(minutes=minute))
+        store.save(screened(name, sha256=name[0] * 64), NOON + timedelta(minutes=minute))
     assert [entry.screening.file for entry in store.entries()] == ["early", "late", "same_minute"]
 
 
 def test_new_models_add_a_screening_and_the_older_stays(store):
-    first = store.save(_screened(models=OLD, score=0.2), NOON)
-    second = store.save(_screened(models=NEW, score=0.8), NOON + timedelta(hours=1))
+    first = store.save(screened(models=OLD, score=0.2), NOON)
+    second = store.save(screened(models=NEW, score=0.8), NOON + timedelta(hours=1))
     assert store.entries() == (second,)
     assert second.received_at == NOON, "screening anew does not send a study to the end of the queue"
     assert store.find(first.key, models_key(OLD)).screening == first.screening
@@ -119,19 +77,19 @@ def test_new_models_add_a_screening_and_the_older_stays(store):
 
 def test_going_back_to_earlier_models_makes_their_screening_the_latest(store):
     for models, score in ((OLD, 0.2), (NEW, 0.8), (OLD, 0.3)):
-        store.save(_screened(models=models, score=score), NOON)
+        store.save(screened(models=models, score=score), NOON)
     assert store.entry("0" * 64).screening.scores["Mass"] == 0.3
     assert [item.scores["Mass"] for item in store.history("0" * 64)] == [0.8, 0.3]
 
 
 def test_the_same_models_replace_their_own_screening(store):
-    store.save(_screened(score=0.2), NOON)
-    store.save(_screened(score=0.8), NOON)
+    store.save(screened(score=0.2), NOON)
+    store.save(screened(score=0.8), NOON)
     assert [item.scores["Mass"] for item in store.history("0" * 64)] == [0.8]
 
 
 def test_an_image_is_known_only_to_the_models_that_saw_it(store):
-    store.save(_screened(models=OLD), NOON)
+    store.save(screened(models=OLD), NOON)
     assert store.find("0" * 64, models_key(NEW)) is None
     assert store.find("f" * 64, models_key(OLD)) is None
     assert store.find("0" * 64, models_key(OLD)).screening.file == "a.png"
@@ -151,30 +109,30 @@ def test_refused_images_without_bytes_are_never_merged_even_under_one_name(store
     assert [entry.key for entry in store.entries()] == [second.key]
 
 
-def test_a_review_of_a_refusal_does_not_cover_the_film_once_it_is_screened(store):
+def test_a_review_of_a_refusal_does_not_cover_the_film_once_it_isscreened(store):
     refused = replace(REFUSED, sha256="0" * 64)
     store.save(refused, NOON)
     say(store, "0" * 64, "agree", "seen to")
-    assert store.save(_screened(score=0.9), NOON).review is None
+    assert store.save(screened(score=0.9), NOON).review is None
     assert store.entries()[0].review is None
     assert store.save(refused, NOON).review.comment == "seen to", "it is kept, and holds for what it was made of"
 
 
 @pytest.mark.parametrize("models", [OLD, NEW])
 def test_a_review_holds_for_the_same_scores_and_not_for_others(store, models):
-    store.save(_screened(score=0.2), NOON)
+    store.save(screened(score=0.2), NOON)
     say(store, "0" * 64, "agree")
-    assert store.save(_screened("renamed.png", models=models, score=0.2), NOON).review.decision == "agree"
-    assert store.save(_screened(models=models, score=0.9), NOON).review is None
+    assert store.save(screened("renamed.png", models=models, score=0.2), NOON).review.decision == "agree"
+    assert store.save(screened(models=models, score=0.9), NOON).review is None
     say(store, "0" * 64, "disagree")
     assert [entry.review.decision for entry in store.entries()] == ["disagree"]
 
 
 def test_after_a_rollback_the_running_models_are_shown_with_their_own_review(store):
-    store.save(_screened(models=OLD, score=0.2), NOON)
+    store.save(screened(models=OLD, score=0.2), NOON)
     say(store, "0" * 64, "agree")
-    store.save(_screened(models=NEW, score=0.8), NOON)
-    store.save(_screened(sha256="1" * 64, models=NEW, score=0.7), NOON)
+    store.save(screened(models=NEW, score=0.8), NOON)
+    store.save(screened(sha256="1" * 64, models=NEW, score=0.7), NOON)
     shown = store.entries(models_key(OLD))
     assert [entry.screening.scores["Mass"] for entry in shown] == [0.2, 0.7]
     assert shown[0].review.decision == "agree"
@@ -182,23 +140,21 @@ def test_after_a_rollback_the_running_models_are_shown_with_their_own_review(sto
     assert [entry.screening.scores["Mass"] for entry in store.entries()] == [0.8, 0.7]
 
 
-def test_a_failing_statement_is_logged_without_what_it_was_to_write(store, caplog):
-    """A full disk fails in the middle of an insert; here a trigger does."""
+def test_a_failing_statement_is_logged_without_what_it_was_to_write(store, sql, caplog):
+    """As a disk that is full in the middle of an insert: the row cannot be written."""
     secret = "-".join(("DOE", "JANE"))  # the source line of the call is logged too
-    with sqlite3.connect(store._database._engine.url.database) as database:
-        database.execute("create trigger t before insert on screenings begin select raise(fail, 'disk full'); end")
-    database.close()
+    sql("drop table screenings")
     try:
-        store.save(_screened(secret), NOON)
+        store.save(screened(secret), NOON)
     except StoreError:
         logging.getLogger("test").exception("failed")
-    assert "disk full" in caplog.text
+    assert "screenings" in caplog.text
     assert secret not in caplog.text
 
 
-def test_a_purged_image_leaves_nothing(settings, store):
+def test_a_purged_image_leaves_nothing(store, sql):
     sha256 = store.add_film(b"film")
-    key = store.save(_screened(sha256=sha256), NOON).key
+    key = store.save(screened(sha256=sha256), NOON).key
     say(store, key, "agree")
     thumb = store.cache_path(sha256, "thumb.png")
     thumb.write_bytes(b"small")
@@ -207,14 +163,8 @@ def test_a_purged_image_leaves_nothing(settings, store):
     with pytest.raises(StoreError, match="send it again"):
         store.film(sha256)
     assert not thumb.exists()
-    store.close()
-    with sqlite3.connect(settings.data_dir / "cxr.sqlite3") as database:
-        counts = [
-            database.execute(f"select count(*) from {table}").fetchone()
-            for table in ("images", "screenings", "reviews", "studies")
-        ]
-    database.close()
-    assert counts == [(0,), (0,), (0,), (0,)]
+    tables = ("images", "screenings", "reviews", "studies")
+    assert [sql(f"select count(*) from {table}") for table in tables] == [[(0,)]] * 4
 
 
 @pytest.mark.parametrize("value", [float("nan"), {1, 2}, object()])
@@ -225,50 +175,7 @@ def test_a_setting_that_is_no_json_is_an_error(store, value):
 
 def test_a_time_without_its_zone_is_an_error(store):
     with pytest.raises(RecordError, match="zone"):
-        store.save(_screened(), datetime(2026, 1, 1))  # noqa: DTZ001, RUF100
-
-
-def test_films_and_database_are_private(settings, store):
-    sha256 = store.add_film(b"film")
-    store.save(_screened(sha256=sha256), NOON)
-    everything = [settings.data_dir, *settings.data_dir.rglob("*")]
-    assert len(everything) >= 6
-    assert all(stat.S_IMODE(path.stat().st_mode) & 0o077 == 0 for path in everything)
-
-
-@pytest.mark.parametrize("damaged", [b"fil", b"fILm"])
-def test_a_film_damaged_on_disk_is_found_out_and_mended_by_sending_it_again(settings, store, damaged):
-    sha256 = store.add_film(b"film")
-    path = settings.data_dir / "films" / sha256[:2] / sha256
-    path.write_bytes(damaged)
-    with pytest.raises(StoreError, match="damaged"):
-        store.film(sha256)
-    store.add_film(b"film")
-    assert store.film(sha256) == b"film"
-
-
-def test_no_half_written_file_is_left_behind(settings, store):
-    store.add_film(b"film")
-    assert not [path for path in settings.data_dir.rglob("*") if path.name.startswith(".part")]
-
-
-@pytest.mark.parametrize("sha256", ["../../etc/passwd", "", "A" * 64, "0" * 63])
-def test_a_film_name_that_is_no_hash_never_reaches_the_disk(store, sha256):
-    with pytest.raises(StoreError, match="SHA-256"):
-        store.film(sha256)
-    with pytest.raises(StoreError, match="SHA-256"):
-        store.cache_path(sha256, "thumb.png")
-
-
-@pytest.mark.parametrize("kind", ["../x", "", "a/b", ".hidden"])
-def test_a_derived_file_stays_in_the_cache(store, kind):
-    with pytest.raises(StoreError, match="short name"):
-        store.cache_path("0" * 64, kind)
-
-
-def test_a_film_that_is_not_here_says_so(store):
-    with pytest.raises(StoreError, match="send it again"):
-        store.film("0" * 64)
+        store.save(screened(), datetime(2026, 1, 1))  # noqa: DTZ001, RUF100
 
 
 def test_threads_with_their_own_stores_lose_nothing(settings):
@@ -280,7 +187,7 @@ def test_threads_with_their_own_stores_lose_nothing(settings):
         gate.wait()
         for number in range(10):
             sha256 = own.add_film(b"%d" % number)  # every worker sends the same ten films
-            own.save(_screened(f"{worker}-{number}", sha256=sha256), NOON)
+            own.save(screened(f"{worker}-{number}", sha256=sha256), NOON)
             with suppress(ReviewConflict):  # of those who speak at once one is kept, the others are told
                 say(own, sha256, "agree", str(worker))
             own.put_setting("last", worker)
@@ -296,50 +203,16 @@ def test_threads_with_their_own_stores_lose_nothing(settings):
 
 
 def test_two_processes_share_one_folder(settings, store):
-    store.save(_screened("mine"), NOON)
+    store.save(screened("mine"), NOON)
     code = (
         "import sys; from pathlib import Path\n"
         "from cxr_core.settings import Settings; from cxr_core.store import Store\n"
         "from cxr_core.records import Review; from datetime import datetime, UTC\n"
-        "s = Store(Settings(data_dir=Path(sys.argv[1])))\n"
+        "s = Store(Settings(data_dir=Path(sys.argv[1]), database_url=sys.argv[2]))\n"
         "s.save_review('0' * 64, Review('agree', 'theirs', datetime.now(UTC)))"
     )
-    subprocess.run([sys.executable, "-c", code, str(settings.data_dir)], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", code, str(settings.data_dir), settings.database_url], check=True, timeout=120)
     assert store.entries()[0].review.comment == "theirs"
-
-
-def test_the_database_keeps_a_log_ahead_of_writing(settings, store):
-    store.save(_screened(), NOON)
-    with sqlite3.connect(settings.data_dir / "cxr.sqlite3") as database:
-        assert database.execute("pragma journal_mode").fetchone() == ("wal",)
-    database.close()
-
-
-def test_a_database_elsewhere_is_used_when_the_settings_name_one(tmp_path):
-    url = f"sqlite:///{tmp_path / 'other.db'}"
-    opened = Store(Settings(data_dir=tmp_path / "data", database_url=url))
-    opened.save(_screened(), NOON)
-    opened.close()
-    assert (tmp_path / "other.db").exists()
-    assert not (tmp_path / "data" / "cxr.sqlite3").exists()
-
-
-@pytest.mark.parametrize("url", ["nonsense", "oracle9://x", "sqlite:////no/such/folder/x.db"])
-def test_a_database_that_cannot_be_opened_is_said_so(tmp_path, url):
-    with pytest.raises(StoreError, match="database"):
-        Store(Settings(data_dir=tmp_path, database_url=url))
-
-
-def test_a_file_that_is_no_database_is_said_so(tmp_path):
-    (tmp_path / "cxr.sqlite3").write_bytes(b"this is no database" * 100)
-    with pytest.raises(StoreError, match="not a database"):
-        Store(Settings(data_dir=tmp_path))
-
-
-def test_a_data_folder_that_cannot_be_made_is_said_so(tmp_path):
-    (tmp_path / "file").write_text("in the way")
-    with pytest.raises(StoreError, match="CXR_DATA_DIR"):
-        Store(Settings(data_dir=tmp_path / "file"))
 
 
 def test_an_error_names_no_file_of_a_patient(store):
