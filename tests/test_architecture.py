@@ -18,8 +18,8 @@ STAGES = {"read", "gate", "prepare", "detect", "explain", "triage", "store", "ex
 HELPERS = {"budget", "engine", "readahead", "outside", "journal", "phantom", "corpus", "simulate"}
 """Mechanisms without a place in the chain; they import SHARED alone."""
 
-SOURCES = {"corpus": {"phantom"}}
-"""Where a helper has its films from."""
+SOURCES = {"corpus": {"phantom"}, "simulate": {"triage"}}
+"""Where a helper has its films, or its rules, from."""
 
 JOINERS = {
     "pipeline", "models", "answers", "explained", "shortcut", "intake", "opening", "deidentify", "commands", "__main__",

@@ -6,7 +6,7 @@ times by true urgency, and what queueing theory says they have to be. No stored 
 
 from cxr_core.simulate.department import Department, Group, Studies, studies
 from cxr_core.simulate.formulas import cobham, erlang_c, waiting_mean
-from cxr_core.simulate.orders import ALL, MISSED, Outcome, Waits, by_arrival, by_score, compare, play
+from cxr_core.simulate.orders import ALL, MISSED, Outcome, Waits, by_arrival, by_policy, by_score, compare, play
 
 __all__ = [
     "ALL",
@@ -17,6 +17,7 @@ __all__ = [
     "Studies",
     "Waits",
     "by_arrival",
+    "by_policy",
     "by_score",
     "cobham",
     "compare",

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from cxr_core.records import URGENCIES, Interval
 from cxr_core.simulate.department import Department, Floats, Studies, studies
+from cxr_core.triage import Policy, place
 
 WARM_UP = 0.1
 """Share of the days that is played and not counted: it begins with an empty room."""
@@ -78,6 +79,21 @@ def by_arrival(films: Studies) -> Keys:
 def by_score(films: Studies) -> Keys:
     """The highest probability of any finding first, however urgent it is and however long others have waited."""
     return lambda waiting, _now: films.probability[waiting]
+
+
+def by_policy(policy: Policy) -> Order:
+    """The worklist's own order: triage's lanes, limits and merit, asked anew each time a reader is free."""
+
+    def order(films: Studies) -> Keys:
+        def keys(waiting: npt.NDArray[np.int64], now: float) -> Floats:
+            placed = place(films.lane[waiting], films.standing[waiting], now - films.arrival[waiting], policy)
+            first = np.zeros(len(waiting))
+            first[placed.order()[0]] = 1.0
+            return first
+
+        return keys
+
+    return order
 
 
 def play(films: Studies, department: Department, keys: Keys) -> Floats:

@@ -16,6 +16,7 @@ from cxr_core.simulate import (
     Department,
     Group,
     by_arrival,
+    by_policy,
     by_score,
     cobham,
     compare,
@@ -24,6 +25,7 @@ from cxr_core.simulate import (
     studies,
     waiting_mean,
 )
+from cxr_core.triage import Policy
 
 LONG = {"days": 300.0, "seed": 11}
 SURE = (Group("urgent", 0.2, 1.0, 1.0), Group("soon", 0.3, 1.0, 1.0))
@@ -228,3 +230,45 @@ def test_a_detector_worse_than_a_coin_is_refused():
     with pytest.raises(RecordError, match="between 0 and 1"):
         Group("urgent", 1.1, 0.3, 0.9)
     assert URGENCIES[0] == "urgent"
+
+
+NO_LIMITS = dict.fromkeys(URGENCIES, 0.0)
+
+
+def test_a_policy_without_score_and_waiting_is_lanes_alone():
+    department = Department(days=5)
+    films = studies(department)
+    plain = by_policy(Policy(score_weight=0.0, waiting_halves=0.0, limits=NO_LIMITS))
+    assert play(films, department, plain(films)) == pytest.approx(play(films, department, by_lane(films)))
+
+
+def test_where_nothing_is_ever_flagged_the_worklists_order_is_that_of_arrival():
+    department = Department(days=5, groups=(), doubtful=0.0)
+    films = studies(department)
+    ours = play(films, department, by_policy(Policy())(films))
+    assert ours == pytest.approx(play(films, department, by_arrival(films)))
+
+
+def test_a_limit_shortens_the_longest_wait_and_waiting_counts_against_the_score():
+    department = Department(days=20, per_hour=23.0)
+    limited = dict(zip(URGENCIES, (60.0, 120.0, 120.0, 180.0), strict=True))
+    orders = {
+        "score": by_score,
+        "no limit": by_policy(Policy(waiting_halves=0.0, limits=NO_LIMITS)),
+        "limit": by_policy(Policy(waiting_halves=0.0, limits=limited)),
+        "both": by_policy(Policy(limits=limited)),
+    }
+    longest = {item.order: item.of("routine").longest for item in compare(department, orders)}
+    assert longest["limit"] < longest["no limit"]
+    assert longest["limit"] < longest["score"]
+    assert longest["both"] < longest["no limit"]
+
+
+def test_the_worklists_order_brings_urgent_films_forward_and_keeps_the_work_the_same():
+    department = Department(days=30)
+    outcomes = {item.order: item for item in compare(department, {"arrival": by_arrival, "ours": by_policy(Policy())})}
+    first, ours = outcomes["arrival"], outcomes["ours"]
+    assert ours.of("urgent").mean.value < first.of("urgent").mean.value
+    assert ours.of("soon").mean.value < first.of("soon").mean.value
+    assert ours.of("routine").mean.value > first.of("routine").mean.value, "what one gains another pays"
+    assert ours.of(ALL).mean.value == pytest.approx(first.of(ALL).mean.value, rel=0.05)
