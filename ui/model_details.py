@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import plotly.graph_objects as go
 import streamlit as st
 
 from cxr_core.card import ModelCard
@@ -16,6 +15,7 @@ from cxr_core.records import PRESETS
 from ui import card_points, markup, model_plots
 from ui.card_points import ALL, MEASURES, Figure, Subgroup
 from ui.model_plots import Kind
+from ui.plate import draw
 from ui.thresholds import interval
 
 _WRONG = {
@@ -65,7 +65,7 @@ def _curve(card: ModelCard, kind: Kind, label: str) -> None:
         return
     own = card_points.points(card, kind.key, label)
     whose = label if own else "all classes together"
-    _draw(figure, f"{kind.title} of {card.name}, {whose}. {kind.meaning}", f"{kind.key}-{card.name}")
+    draw(figure, f"{kind.title} of {card.name}, {whose}. {kind.meaning}", f"{kind.key}-{card.name}")
     st.html(markup.quiet(f"{kind.meaning} Drawn: {whose}."))
     points = card_points.thinned(own or card_points.points(card, kind.key, ALL))
     with st.expander("The same as a table"):
@@ -83,7 +83,7 @@ def confusion(card: ModelCard, label: str, preset: str) -> None:
         f"{label} at the {preset} threshold: of {counts.tp + counts.fn:,} films with the finding {counts.tp:,} were "
         f"flagged and {counts.fn:,} were not; of {counts.fp + counts.tn:,} without it {counts.fp:,} were flagged."
     )
-    _draw(model_plots.confusion(counts), said, f"confusion-{card.name}")
+    draw(model_plots.confusion(counts), said, f"confusion-{card.name}")
     st.html(markup.quiet(said))
 
 
@@ -101,7 +101,7 @@ def subgroups(card: ModelCard, label: str) -> None:
     figure = model_plots.forest(groups, str(chosen), label)
     if figure is not None:
         said = f"{MEASURES[str(chosen)]} of {card.name} for {label} by subgroup, with 95% intervals"
-        _draw(figure, said, f"subgroups-{card.name}")
+        draw(figure, said, f"subgroups-{card.name}")
     st.html(markup.quiet(f"Hollow squares stand on fewer than {model_plots.FEW} films: hardly more than a guess."))
     with st.expander("The same as a table"):
         st.html(markup.table(("Group", "Films", *MEASURES.values()), [_row(group) for group in groups]))
@@ -128,10 +128,6 @@ def _row(group: Subgroup) -> Sequence[str]:
 
 def _cell(figure: Figure | None) -> str:
     return interval(figure.value) if figure else "not measured"
-
-
-def _draw(figure: go.Figure, said: str, key: str) -> None:
-    st.plotly_chart(figure, theme=None, config=model_plots.CONFIG, key=key, alt=said)
 
 
 def _missing(text: str) -> None:

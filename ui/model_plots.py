@@ -1,7 +1,7 @@
 """Plots of a model card, as plotly figures. In: points of one class. Out: figures; nothing is measured here.
 
-The plate is dark in both themes, as a film is: the classes' colours are made for black (ui.theme). The class that was
-chosen is drawn in its colour and dash, the others thin and grey behind it, so that one is read against the rest.
+The class that was chosen is drawn in its colour and dash, the others thin and grey behind it, so that one is read
+against the rest.
 """
 
 from __future__ import annotations
@@ -14,15 +14,13 @@ import plotly.graph_objects as go
 from cxr_core.card import ModelCard
 from cxr_core.records import OperatingPoint
 from ui.card_points import ALL, MEASURES, Counts, Point, Subgroup, findings, points
+from ui.plate import FAINT, HEIGHT, INK, PLATE, plate
 from ui.theme import LABEL_STYLES
 
-HEIGHT = 320
 FEW = 30
 """Films below which a subgroup's figure is drawn hollow: its interval says little more than that it is unknown."""
 
-CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": "reset"}
-
-_PLATE, _INK, _FAINT, _GRID, _OTHER = "#0c0e11", "#c3c9d1", "#59626d", "#20252b", "#9aa3ad"
+_OTHER = "#9aa3ad"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +57,12 @@ def curve(card: ModelCard, kind: Kind, label: str) -> go.Figure | None:
     chosen = own or (points(card, kind.key, ALL) if kind.key == "froc" else ())
     if not chosen:
         return None
-    figure = _plate(kind.axes)
+    figure = plate(kind.axes)
     for other in findings(card):
         if other != label:
-            figure.add_trace(_line(points(card, kind.key, other), other, {"color": _FAINT, "width": 1}, opacity=0.7))
+            figure.add_trace(_line(points(card, kind.key, other), other, {"color": FAINT, "width": 1}, opacity=0.7))
     if kind.key in ("roc", "reliability"):
-        figure.add_trace(_line(((0.0, 0.0), (1.0, 1.0)), "", {"color": _FAINT, "width": 1, "dash": "dot"}))
+        figure.add_trace(_line(((0.0, 0.0), (1.0, 1.0)), "", {"color": FAINT, "width": 1, "dash": "dot"}))
     name = label if own else "all classes"
     drawn = _line(chosen, name, _stroke(name))
     if kind.key == "reliability":
@@ -86,7 +84,7 @@ def confusion(counts: Counts) -> go.Figure:
         [f"{value:,}<br>{100 * share:.0f}%" for value, share in zip(*pair, strict=True)]
         for pair in zip(values, shares, strict=True)
     ]
-    figure = _plate(("", ""))
+    figure = plate(("", ""))
     cells = go.Heatmap(
         z=shares,
         x=["flagged", "not flagged"],
@@ -117,13 +115,13 @@ def forest(groups: Sequence[Subgroup], measure: str, label: str) -> go.Figure | 
     sizes = [figure.n if figure.n is not None else group.n for group, figure in shown]
     names = [group.name if n is None else f"{group.name} (n {n:,})" for (group, _), n in zip(shown, sizes, strict=True)]
     colour = _stroke(label)["color"]
-    plot = _plate((f"{MEASURES[measure]} with 95% interval", ""))
+    plot = plate((f"{MEASURES[measure]} with 95% interval", ""))
     marks = go.Scatter(
         x=[item.value for item in values],
         y=names,
         mode="markers",
         marker={
-            "color": [_PLATE if n is not None and n < FEW else colour for n in sizes],
+            "color": [PLATE if n is not None and n < FEW else colour for n in sizes],
             "line": {"color": colour, "width": 2},
             "size": 10,
             "symbol": "square",
@@ -142,24 +140,6 @@ def forest(groups: Sequence[Subgroup], measure: str, label: str) -> go.Figure | 
     plot.update_yaxes(autorange="reversed")
     plot.update_layout(height=max(HEIGHT - 80, 110 + 26 * len(shown)))
     return plot
-
-
-def _plate(axes: tuple[str, str]) -> go.Figure:
-    line = {"gridcolor": _GRID, "zeroline": False, "linecolor": "#2a3038", "fixedrange": True, "automargin": True}
-    across, up = ({**line, "title": {"text": title}} for title in axes)
-    layout = {
-        "template": "none",
-        "height": HEIGHT,
-        "paper_bgcolor": _PLATE,
-        "plot_bgcolor": _PLATE,
-        "showlegend": False,
-        "margin": {"l": 60, "r": 18, "t": 18, "b": 58},
-        "font": {"color": _INK, "size": 12, "family": "Source Sans"},
-        "xaxis": across,
-        "yaxis": up,
-        "hoverlabel": {"bgcolor": "#15181d", "bordercolor": "#2a3038", "font": {"color": _INK}},
-    }
-    return go.Figure(layout=layout)
 
 
 def _line(curve_points: Sequence[Point], name: str, line: Mapping[str, object], opacity: float = 1.0) -> go.Scatter:
@@ -190,8 +170,8 @@ def _presets(card: ModelCard, label: str) -> go.Scatter:
         mode="markers+text",
         text=[name for name, _, _ in placed],
         textposition="bottom right",
-        textfont={"color": _INK, "size": 11},
-        marker={"color": _PLATE, "line": {"color": _INK, "width": 2}, "size": 8},
+        textfont={"color": INK, "size": 11},
+        marker={"color": PLATE, "line": {"color": INK, "width": 2}, "size": 8},
         hovertemplate="%{text}: sensitivity %{y:.3f}, specificity %{customdata:.3f}<extra></extra>",
         customdata=[1 - x for _, x, _ in placed],
     )
