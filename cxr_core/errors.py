@@ -25,6 +25,10 @@
     ├── ExportError               a result cannot leave
     │   ├── NotExportable         this film has no object of that kind; says which it has
     │   └── DeliveryFailed        the other system did not take it; says whether trying again may help
+    ├── ExchangeError             another system cannot be talked with
+    │   ├── PeerUnreachable       no connection, or it ended before there was an answer
+    │   ├── PeerRefused           it answered no; has its status
+    │   └── PeerUnclear           half an answer, or one that the standard does not know
     ├── SettingsError             a CXR_* variable or the site file has a value that makes no sense
     └── RecordError               a record was built with values that contradict each other
 
@@ -181,6 +185,27 @@ class DeliveryFailed(ExportError):
         super().__init__(message)
         self.status = status
         self.retry = retry
+
+
+class ExchangeError(CxrError):
+    """Another system cannot be talked with. ``status`` is its answer, if any; ``retry``: trying again may help."""
+
+    def __init__(self, message: str, *, status: int | None = None, retry: bool = True) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry = retry
+
+
+class PeerUnreachable(ExchangeError):
+    """There is no connection to it, or the connection ended before there was an answer."""
+
+
+class PeerRefused(ExchangeError):
+    """It answered no."""
+
+
+class PeerUnclear(ExchangeError):
+    """It answered half, or what the standard does not know."""
 
 
 class SettingsError(CxrError):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import repeat
 
 from cxr_core import gate
 from cxr_core.errors import RecordError, StoreError
@@ -36,16 +37,16 @@ def take_in(
     store: Store,
     *,
     synthetic: bool = False,
-    received_at: datetime | None = None,
+    received_at: datetime | Iterable[datetime] | None = None,
 ) -> Generator[Arrival, None, None]:
     """Screen inputs into the worklist: keep each film's bytes, then its screening; yields as soon as each is kept.
 
     An image that these models have screened before is recognised by its hash and not screened again; one that was
     refused is read again, since the reader may have learnt since, and so is one that a second opinion in use has not
     seen. Which of them are in use is what the site has switched when the run begins. ``received_at`` is when a person
-    sent them, if that is not now. StoreError ends the iteration; what was yielded is kept.
+    sent them, if that is not now; or one time for each input. StoreError ends the iteration; what was yielded is kept.
     """
-    received_at = received_at or datetime.now(UTC)
+    times = received_at if isinstance(received_at, Iterable) else repeat(received_at or datetime.now(UTC))
     screener = screener.switched(store.get_setting(OPINION_SWITCHES, {}))
     asked = {item.card.ref() for item in screener.opinions}
 
@@ -61,9 +62,9 @@ def take_in(
 
     kept = (InputFile(item.name, _keeping(item, store)) for item in inputs)
     with closing(screener.screen(kept, known=known, allowed=store.overruled)) as screenings:
-        for screening in screenings:
+        for screening, at in zip(screenings, times, strict=False):
             entry = screened(screening.sha256)
-            yield Arrival(entry or store.save(screening, received_at, synthetic=synthetic), entry is not None)
+            yield Arrival(entry or store.save(screening, at, synthetic=synthetic), entry is not None)
 
 
 def overrule(key: str, code: str, screener: Screener, store: Store) -> Entry:

@@ -107,7 +107,8 @@ class Listener:
 
     def _store_film(self, event: evt.Event) -> int:
         """One C-STORE request, completely received: keep it, or say why not."""
-        stream, sender = event.request.DataSet, str(event.assoc.requestor.ae_title).strip()
+        stream = getattr(event.request, "DataSet", None)
+        sender = str(event.assoc.requestor.ae_title).strip()
         try:
             status, why = self._kept(event, stream, sender)
         finally:
@@ -143,7 +144,7 @@ class Listener:
             _log.warning("%r asked for %s, which is not taken", event.assoc.requestor.ae_title, _named(context))
 
     def _rejected(self, event: evt.Event) -> None:
-        asked = event.assoc.requestor.primitive
+        asked: Any = event.assoc.requestor.primitive
         self._counts.refused("an association was rejected: AE title, or too many at once")
         _log.warning(
             "rejected an association of %r to %r: not an AE title of this site, or too many at once",

@@ -18,7 +18,7 @@ from cxr_core.settings import Settings
 from cxr_core.site import Section, read_site, section, sections
 
 Kind = Literal["dicom", "dicomweb", "fhir"]
-When = Literal["screened", "reviewed"]
+When = Literal["screened", "signed"]
 Of = Literal["received", "all"]
 
 KINDS: tuple[Kind, ...] = ("dicom", "dicomweb", "fhir")
@@ -81,12 +81,17 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where results go: which objects, of which films, and from when on in a result's life."""
+    """Where results go: which objects, of which films, and from when on in a result's life.
+
+    ``of``: "received" are films that another system gave, "all" uploads, too. ``rests``: seconds for which an unsigned
+    review must not have been touched before it leaves.
+    """
 
     peer: Peer
     objects: tuple[str, ...]
     when: When = "screened"
     of: Of = "received"
+    rests: int = 60
 
     @property
     def name(self) -> str:
@@ -145,7 +150,7 @@ def read_rules(settings: Settings) -> Rules:
         destinations=tuple(_destination(item, folder) for item in sections(site, "exchange", "destination")),
     )
     table.finish("source", "destination")
-    names = [item.name for item in (*rules.sources, *rules.destinations)]
+    names = [*(peer.name for peer in rules.sources), *(item.name for item in rules.destinations)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise SettingsError(f"two sources or destinations in [exchange] have one name: {', '.join(twice)}")
@@ -171,8 +176,9 @@ def _destination(table: Section, folder: Path) -> Destination:
     made = Destination(
         peer,
         tuple(dict.fromkeys(objects)),
-        cast("When", table.choice("when", "screened", ("screened", "reviewed"))),
+        cast("When", table.choice("when", "screened", ("screened", "signed"))),
         cast("Of", table.choice("of", "received", ("received", "all"))),
+        table.whole("rests", 60, 0, 86_400),
     )
     table.finish()
     return made

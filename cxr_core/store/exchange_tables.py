@@ -37,7 +37,7 @@ class InboxRow(Base):
     reason: Mapped[str] = mapped_column(Text)
     starts: Mapped[int]
     repeats: Mapped[int]
-    image_key: Mapped[str | None] = mapped_column(String(80), ForeignKey("images.key", ondelete="CASCADE"), index=True)
+    image_id: Mapped[int | None] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"), index=True)
 
 
 class SeenFileRow(Base):

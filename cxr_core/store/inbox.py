@@ -18,11 +18,12 @@ from sqlalchemy.orm import Session
 from cxr_core.store.audit import append
 from cxr_core.store.exchange_tables import InboxRow, SeenFileRow
 from cxr_core.store.part import Part
+from cxr_core.store.tables import ImageRow
 
 Origin = Literal["dicom", "web", "folder"]
-InboxState = Literal["waiting", "screened", "refused", "left_out", "repeated", "failed"]
-"""waiting: not looked at yet; screened, refused: in the worklist; left_out: by the site's rules; repeated: the same
-picture as an earlier one of that instance; failed: its screening never came to an end."""
+InboxState = Literal["waiting", "screened", "refused", "repeated"]
+"""waiting: not looked at yet; screened, refused: in the worklist; repeated: the same picture as an earlier one of that
+instance, sent with another header or encoding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class InboxFilm:
-    """A film of the inbox; ``repeats`` is how often the same came again."""
+    """A film of the inbox; ``repeats`` is how often the same came again, ``starts`` how often its screening began."""
 
     id: int
     origin: Origin
@@ -58,7 +59,6 @@ class InboxFilm:
     reason: str
     starts: int
     repeats: int
-    image_key: str | None
 
 
 class InboxPart(Part):
@@ -98,20 +98,34 @@ class InboxPart(Part):
         change = update(InboxRow).where(InboxRow.id.in_(wanted)).values(starts=InboxRow.starts + 1)
         self._change(lambda session: session.execute(change))
 
-    def inbox_end(self, number: int, state: InboxState, reason: str = "", image_key: str | None = None) -> None:
-        """Say what became of a film; no error if it is no longer here."""
+    def inbox_end(self, number: int, state: InboxState, key: str, reason: str = "") -> None:
+        """Say what became of a film, and which image of the worklist it is; no error if it is no longer here."""
 
         def change(session: Session) -> None:
             row = session.get(InboxRow, number)
             if row is not None:
-                row.state, row.reason, row.image_key = state, cleaned(reason), image_key
+                row.state, row.reason = state, cleaned(reason)
+                row.image_id = session.scalar(select(ImageRow.id).where(ImageRow.key == key))
 
         self._change(change)
 
-    def inbox_again(self, number: int) -> None:
-        """Let a film wait for its screening once more."""
-        change = update(InboxRow).where(InboxRow.id == number).values(state="waiting", reason="", starts=0)
-        self._change(lambda session: session.execute(change))
+    def inbox_forget(self, number: int, *, film: bool = True) -> None:
+        """Delete a row and, unless an image of the worklist is made of them, its bytes."""
+
+        def change(session: Session) -> str:
+            row = session.get(InboxRow, number)
+            if row is None:
+                return ""
+            sha256 = row.sha256
+            session.delete(row)
+            session.flush()
+            used = session.scalar(select(ImageRow.id).where(ImageRow.key == sha256))
+            waits = session.scalar(select(InboxRow.id).where(InboxRow.sha256 == sha256).limit(1))
+            return "" if used or waits else sha256
+
+        unused = self._change(change)
+        if film and unused:
+            self._films.remove(unused)
 
     def inbox_counts(self) -> Mapping[InboxState, int]:
         """How many films are in each state; those without any are left out."""
@@ -135,7 +149,7 @@ class InboxPart(Part):
         row = SeenFileRow(path=path, size=size, changed_ns=changed_ns, seen_at=datetime.now(UTC))
         self._change(lambda session: session.merge(row))
 
-    def _inbox(self, rows: Select[tuple[InboxRow]]) -> tuple[InboxFilm, ...]:
+    def _inbox(self, rows: Select[InboxRow]) -> tuple[InboxFilm, ...]:
         with self._database.reading() as session:
             return tuple(_film(row) for row in session.scalars(rows))
 
@@ -170,5 +184,5 @@ def _film(row: InboxRow) -> InboxFilm:
     return InboxFilm(
         id=row.id, origin=cast("Origin", row.origin), sender=row.sender, name=row.name, instance=row.instance,
         sha256=row.sha256, size=row.size, received_at=row.received_at, state=cast("InboxState", row.state),
-        reason=row.reason, starts=row.starts, repeats=row.repeats, image_key=row.image_key,
+        reason=row.reason, starts=row.starts, repeats=row.repeats,
     )  # fmt: skip

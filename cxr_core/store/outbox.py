@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
@@ -24,12 +24,23 @@ from cxr_core.store.review_tables import ReviewRow
 from cxr_core.store.tables import ImageRow, ScreeningRow
 
 OutboxState = Literal["waiting", "sent", "failed", "replaced"]
-"""waiting: to be sent, or to be tried again; failed: given up, with the reason; replaced: a newer version came first."""
+"""waiting: to be sent, or to be tried again; failed: given up, with the reason; replaced: overtaken by a newer one."""
+
+Arrived = Literal["no", "perhaps", "yes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One object of a version: its format, what names it at the destination, and whether it arrived there."""
+
+    format: str
+    identifier: str
+    arrived: Arrived = "no"
 
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """One version of a result for one destination. ``objects``: for each kind of object what names it there."""
+    """One version of a result for one destination, with what was made of it once an attempt began."""
 
     id: int
     key: str
@@ -42,7 +53,7 @@ class Parcel:
     next_at: datetime
     sent_at: datetime | None
     reason: str
-    objects: Sequence[Mapping[str, Any]]
+    objects: tuple[Sent, ...]
 
 
 class OutboxPart(Part):
@@ -73,7 +84,7 @@ class OutboxPart(Part):
         only: list[ColumnElement[bool]] = [or_(screened, reviewed), ImageRow.synthetic.is_(False)]
         only.append(ImageRow.removed_at.is_(None))
         if received:
-            only.append(exists().where(InboxRow.image_key == ImageRow.key))
+            only.append(exists().where(InboxRow.image_id == ImageRow.id))
         with self._database.reading() as session:
             return tuple(session.scalars(select(ImageRow.key).where(*only).order_by(ImageRow.id)))
 
@@ -86,8 +97,8 @@ class OutboxPart(Part):
             latest = session.scalar(select(OutboxRow).where(*mine).order_by(OutboxRow.version.desc()).limit(1))
             if image is None or (latest is not None and latest.digest == digest):
                 return None
-            if latest is not None and latest.state == "waiting" and latest.attempts == 0:
-                latest.state, latest.reason = "replaced", "a newer version came before it was sent"
+            if latest is not None and latest.state in ("waiting", "failed"):
+                latest.state, latest.reason = "replaced", "a newer version came before all of it was delivered"
             now = datetime.now(UTC)
             row = OutboxRow(
                 image_id=image, destination=destination, version=latest.version + 1 if latest else 1, digest=digest,
@@ -114,18 +125,22 @@ class OutboxPart(Part):
         with self._database.reading() as session:
             return tuple(_parcel(row, key) for row, key in session.execute(rows))
 
-    def outbox_replaced(self, parcel: Parcel) -> Parcel | None:
-        """The version that went to the same destination before this one; None if none did."""
-        rows = select(OutboxRow, ImageRow.key).join(ImageRow, ImageRow.id == OutboxRow.image_id)
+    def outbox_before(self, parcel: Parcel) -> Mapping[str, str]:
+        """What went to the same destination before this version, or may have: format -> identifier, the newest each."""
+        rows = select(OutboxRow.objects).join(ImageRow, ImageRow.id == OutboxRow.image_id)
         rows = rows.where(ImageRow.key == parcel.key, OutboxRow.destination == parcel.destination)
-        rows = rows.where(OutboxRow.version < parcel.version, OutboxRow.objects != "[]", OutboxRow.attempts > 0)
+        rows = rows.where(OutboxRow.version < parcel.version).order_by(OutboxRow.version)
         with self._database.reading() as session:
-            found = session.execute(rows.order_by(OutboxRow.version.desc()).limit(1)).first()
-            return _parcel(*found) if found else None
+            versions = [_objects(text) for text in session.scalars(rows)]
+        return {item.format: item.identifier for objects in versions for item in objects if item.arrived != "no"}
 
-    def outbox_trying(self, number: int, objects: Sequence[Mapping[str, Any]]) -> None:
-        """Say that an attempt begins, and what it sends: the same again if its end never comes."""
-        self._set(number, attempts=OutboxRow.attempts + 1, objects=json.dumps([dict(item) for item in objects]))
+    def outbox_trying(self, number: int, objects: Sequence[Sent]) -> None:
+        """Say that an attempt begins, and of what."""
+        self._set(number, attempts=OutboxRow.attempts + 1, objects=_written(objects))
+
+    def outbox_arrived(self, number: int, objects: Sequence[Sent]) -> None:
+        """Say which objects have arrived so far."""
+        self._set(number, objects=_written(objects))
 
     def outbox_sent(self, parcel: Parcel, facts: Mapping[str, Any]) -> None:
         """Say that all of a version has arrived; written down in the audit trail, too."""
@@ -143,14 +158,24 @@ class OutboxPart(Part):
         """Say why it did not arrive, and when to try again."""
         self._set(number, reason=cleaned(reason), next_at=next_at)
 
+    def outbox_put_off_all(self, destination: str, reason: str, next_at: datetime) -> None:
+        """The same for all that waits for a destination: it cannot be reached."""
+        waiting = (OutboxRow.destination == destination, OutboxRow.state == "waiting")
+        change = update(OutboxRow).where(*waiting).values(reason=cleaned(reason), next_at=next_at)
+        self._change(lambda session: session.execute(change))
+
     def outbox_failed(self, number: int, reason: str) -> None:
         """Give it up, with the reason; a person may send it again."""
         self._set(number, state="failed", reason=cleaned(reason))
 
-    def outbox_again(self, number: int) -> None:
-        """Send it again, now; nothing changes for a version that was sent or overtaken."""
+    def outbox_overtaken(self, number: int) -> None:
+        """Leave a version where it is: the result has changed, or is gone."""
+        self._set(number, state="replaced", reason="the result changed before all of it was delivered")
+
+    def outbox_again(self, numbers: Sequence[int]) -> None:
+        """Send these again, now; nothing changes for a version that was sent or overtaken."""
         now = datetime.now(UTC)
-        change = update(OutboxRow).where(OutboxRow.id == number, OutboxRow.state.in_(("failed", "waiting")))
+        change = update(OutboxRow).where(OutboxRow.id.in_(numbers), OutboxRow.state.in_(("failed", "waiting")))
         self._change(lambda session: session.execute(change.values(state="waiting", next_at=now)))
 
     def outbox_counts(self) -> Mapping[str, Mapping[OutboxState, int]]:
@@ -184,5 +209,13 @@ def _parcel(row: OutboxRow, key: str) -> Parcel:
     return Parcel(
         id=row.id, key=key, destination=row.destination, version=row.version, digest=row.digest,
         state=cast("OutboxState", row.state), attempts=row.attempts, created_at=row.created_at, next_at=row.next_at,
-        sent_at=row.sent_at, reason=row.reason, objects=tuple(json.loads(row.objects)),
+        sent_at=row.sent_at, reason=row.reason, objects=_objects(row.objects),
     )  # fmt: skip
+
+
+def _objects(text: str) -> tuple[Sent, ...]:
+    return tuple(Sent(**item) for item in json.loads(text))
+
+
+def _written(objects: Sequence[Sent]) -> str:
+    return json.dumps([asdict(item) for item in objects])

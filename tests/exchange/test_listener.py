@@ -1,11 +1,9 @@
 """The DICOM listener, called by pynetdicom and by raw sockets: what it takes, what it refuses and how."""
 
-import socket
-import struct
 import threading
 
 import pytest
-from pydicom.uid import UID, ExplicitVRLittleEndian, JPEGLosslessSV1
+from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE
 
 from cxr_core.exchange.listener import Listener

@@ -23,13 +23,13 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("starts", sa.Integer, nullable=False),
         sa.Column("repeats", sa.Integer, nullable=False),
-        sa.Column("image_key", sa.String(80), nullable=True),
+        sa.Column("image_id", sa.Integer, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_inbox"),
         sa.UniqueConstraint("instance", "sha256", name="uq_inbox_instance"),
-        sa.ForeignKeyConstraint(["image_key"], ["images.key"], name="fk_inbox_image_key_images", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["image_id"], ["images.id"], name="fk_inbox_image_id_images", ondelete="CASCADE"),
     )
     op.create_index("ix_inbox_state_id", "inbox", ["state", "id"])
-    for column in ("sha256", "received_at", "image_key"):
+    for column in ("sha256", "received_at", "image_id"):
         op.create_index(f"ix_inbox_{column}", "inbox", [column])
     op.create_table(
         "seen_files",

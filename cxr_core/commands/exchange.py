@@ -1,0 +1,204 @@
+"""``listen``, ``work``, ``fetch``, ``watch``: the processes beside the app that speak with other systems."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import subprocess
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from cxr_core.commands.console import MISUSE, OK, OpenScreener, fail
+from cxr_core.errors import CxrError
+from cxr_core.exchange.listener import Listener
+from cxr_core.exchange.pulse import Pulse
+from cxr_core.exchange.rules import Rules, read_rules
+from cxr_core.exchange.worker import Worker, alone
+from cxr_core.settings import Settings
+from cxr_core.store import Store
+
+_log = logging.getLogger(__name__)
+
+_LOOK_SECONDS = 1.0
+
+
+def add_exchange(commands: Any) -> None:
+    """The commands of this module, for the parser of the command line."""
+    listen = commands.add_parser(
+        "listen",
+        help="take films from other systems over DICOM, screen them, deliver results",
+        description="Listens for C-STORE and C-ECHO until it is stopped. Rules stand in [exchange] of the site file.",
+    )
+    listen.set_defaults(run=listened)
+    listen.add_argument("--aet", help="AE title (default: aet in the site file, else CXRSCREEN)")
+    listen.add_argument("--port", type=int, help="port (default: port in the site file, else 11112)")
+    listen.add_argument("--host", help="address to listen on (default: host in the site file, else all)")
+    listen.add_argument("--only-receive", action="store_true", help="leave screening and delivery to 'work'")
+    work = commands.add_parser(
+        "work",
+        help="screen what other systems sent and deliver what is due, until it is stopped",
+        description="Screens the inbox and empties the outbox. 'listen', 'watch' and 'fetch' start one of these.",
+    )
+    work.set_defaults(run=worked)
+    work.add_argument("--once", action="store_true", help="end when nothing waits and what is due was tried")
+    work.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
+    work.add_argument("--all", metavar="DESTINATION", help="first let every result of the store be due there")
+
+
+def listened(args: argparse.Namespace, settings: Settings, _open: OpenScreener) -> int:
+    """Listen until a signal comes."""
+    _set_up_log()
+    rules = read_rules(settings)
+    given = {name: getattr(args, name) for name in ("aet", "port", "host") if getattr(args, name) is not None}
+    rules = replace(rules, **given)
+    store = Store(settings)
+    listener = Listener(rules, settings, store)
+    _on_signals(lambda: threading.Thread(target=listener.stop).start())
+    _log.info(
+        "listening as %s on port %d%s; %s may send", rules.aet, listener.port, ", TLS" if rules.tls else "",
+        ", ".join(rules.senders) or "any AE title",
+    )  # fmt: skip
+    with Pulse(store, "listener", listener.facts), _beside(not args.only_receive):
+        listener.serve()
+    store.close()
+    return OK
+
+
+def worked(args: argparse.Namespace, settings: Settings, open_screener: OpenScreener) -> int:
+    """Screen and deliver until a signal comes, or until nothing is left to do."""
+    _set_up_log()
+    stopping = threading.Event()
+    _on_signals(stopping.set)
+    if args.with_parent:
+        threading.Thread(target=_end_with_parent, args=(stopping,), daemon=True).start()
+    rules = _changing(settings)
+    rules()
+    store = Store(settings)
+    lock = alone(settings.data_dir)
+    while lock is None and not stopping.wait(_LOOK_SECONDS):
+        if args.once:
+            return fail("another process is screening for this data folder", MISUSE)
+        lock = alone(settings.data_dir)
+    if not stopping.is_set():
+        worker = Worker(settings, store, open_screener(settings), rules)
+        with Pulse(store, "worker", lambda: {"screened": worker.done}):
+            _work(worker, _outbox(args, settings, store, rules), stopping, once=args.once)
+    if lock:
+        lock.close()
+    store.close()
+    return OK
+
+
+def _outbox(args: argparse.Namespace, settings: Settings, store: Store, rules: Callable[[], Rules]) -> Any:
+    from cxr_core.exchange.outbox import Outbox  # noqa: PLC0415 - what only receives needs no writers
+    from cxr_core.outgoing import Outgoing  # noqa: PLC0415
+
+    made = Outbox(store, Outgoing(store, settings), rules)
+    if args.all:
+        wanted = [item for item in rules().destinations if item.name == args.all]
+        for destination in wanted:
+            _log.info("%d results are now due at %s", made.send_all(destination), destination.name)
+        if not wanted:
+            rules().peer(args.all)  # SettingsError that names those there are
+    return made
+
+
+def _work(worker: Worker, outbox: Any, stopping: threading.Event, *, once: bool) -> None:
+    """Deliver in a thread of its own, so that a slow destination holds up no screening."""
+
+    def deliver() -> None:
+        while not stopping.is_set():
+            _attempted(lambda: outbox.run(stopping.is_set))
+            if stopping.wait(_LOOK_SECONDS):
+                return
+
+    if once:
+        worker.screen_waiting(stopping.is_set)
+        outbox.run(stopping.is_set)
+        return
+    thread = threading.Thread(target=deliver, name="deliver")
+    thread.start()
+    while not stopping.is_set():
+        _attempted(lambda: worker.screen_waiting(stopping.is_set))
+        stopping.wait(_LOOK_SECONDS)
+    thread.join()
+
+
+def _attempted(step: Callable[[], object]) -> None:
+    """Do one step; a database or a disk that is away for a while ends no process."""
+    try:
+        step()
+    except CxrError as exc:
+        _log.warning("%s", exc)
+
+
+def _changing(settings: Settings) -> Callable[[], Rules]:
+    """The rules as the site file says now; the last good ones while it is wrong."""
+    last: list[Rules] = []
+
+    def rules() -> Rules:
+        try:
+            last[:] = [read_rules(settings)]
+        except CxrError as exc:
+            if not last:
+                raise
+            _log.warning("the site file is not used until it is corrected: %s", exc)
+        return last[0]
+
+    return rules
+
+
+@contextmanager
+def _beside(wanted: bool) -> Iterator[None]:
+    """A worker in a process of its own, which ends with this one, however this one ends."""
+    if not wanted:
+        yield
+        return
+    stopping = threading.Event()
+    thread = threading.Thread(target=_kept_running, args=(stopping,), name="worker", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join()
+
+
+def _kept_running(stopping: threading.Event) -> None:
+    """Start the worker, and again when it ends; its input ends with us, which is how it knows."""
+    command = [sys.executable, "-m", "cxr_core", "work", "--with-parent"]
+    while not stopping.is_set():
+        with subprocess.Popen(command, cwd=_ROOT, stdin=subprocess.PIPE) as process:  # noqa: S603 - ourselves
+            while process.poll() is None and not stopping.wait(0.2):
+                pass
+        if not stopping.is_set():
+            _log.warning("the worker ended with %d and is started again", process.returncode)
+            stopping.wait(5)
+
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+def _end_with_parent(stopping: threading.Event) -> None:
+    sys.stdin.buffer.read()
+    stopping.set()
+
+
+def _on_signals(stop: Callable[[], object]) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: stop())
+
+
+def _set_up_log() -> None:
+    """Lines on stderr; warnings of foreign libraries quote headers, so they are left out."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    for name in ("dicomweb_client", "urllib3", "highdicom", "alembic"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    warnings.simplefilter("ignore")
