@@ -23,7 +23,7 @@ SOURCES = {"corpus": {"phantom"}, "simulate": {"triage"}}
 
 JOINERS = {
     "pipeline", "models", "answers", "explained", "shortcut", "intake", "opening", "deidentify", "commands", "__main__",
-    "exchange",
+    "exchange", "outgoing",
 }  # fmt: skip
 """pipeline joins the chain, with a part of its work in each of the modules that it alone imports."""
 

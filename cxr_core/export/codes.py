@@ -113,6 +113,16 @@ LANE = _ours("LANE", "Place in the worklist")
 LANES: Mapping[str, Coding] = MappingProxyType(
     {name: _ours(f"LANE_{name.upper()}", name) for name in ("urgent", "soon", "check", "routine", "refused")}
 )
+CORNERS: Mapping[str, Coding] = MappingProxyType(
+    {
+        "x1": _ours("BOX_X1", "Left edge of the box, pixels"),
+        "y1": _ours("BOX_Y1", "Top edge of the box, pixels"),
+        "x2": _ours("BOX_X2", "Right edge of the box, pixels"),
+        "y2": _ours("BOX_Y2", "Bottom edge of the box, pixels"),
+    }
+)
+"""Where no standard has a region: FHIR and HL7 v2."""
+
 FILM = _ours("FILM", "The film as a whole")
 DECISION = _ours("READER_DECISION", "What a reader said of the flags as a whole")
 
@@ -134,7 +144,7 @@ def every() -> tuple[Coding, ...]:
         CHEST, PROCEDURE, REPORT, SCORE, THRESHOLD, UNIT, COMMENT, IMPRESSION, STUDY_UID, OF_BOX, OF_FILM, BY_SITE,
         FLAG, VERDICT, LANE, FILM, DECISION,
     )  # fmt: skip
-    tables = (FINDINGS, SITES, FLAGS, VERDICTS, LANES)
+    tables = (FINDINGS, SITES, FLAGS, VERDICTS, LANES, CORNERS)
     return tuple(dict.fromkeys((*alone, *(item for table in tables for item in table.values()))))
 
 

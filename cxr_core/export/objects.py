@@ -102,6 +102,8 @@ def finished(dataset: Dataset, at: datetime) -> bytes:
     """The object as a file (PS3.10); its time of creation is that of its content, so that a second export is equal."""
     local = at.astimezone()
     dataset.InstanceCreationDate, dataset.InstanceCreationTime = f"{local:%Y%m%d}", f"{local:%H%M%S}"
+    if "DateOfSecondaryCapture" in dataset:
+        dataset.DateOfSecondaryCapture, dataset.TimeOfSecondaryCapture = f"{local:%Y%m%d}", f"{local:%H%M%S}"
     if "PresentationCreationDate" in dataset:
         dataset.PresentationCreationDate, dataset.PresentationCreationTime = f"{local:%Y%m%d}", f"{local:%H%M%S}"
     for item in dataset.get("ContributingEquipmentSequence", ()):

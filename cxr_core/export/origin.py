@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +24,21 @@ from cxr_core.records import Notice
 
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _LONGEST_UID = 64  # PS3.5 9.1
+_CLASSES = frozenset((
+    "1.2.840.10008.5.1.4.1.1.1",  # Computed Radiography
+    "1.2.840.10008.5.1.4.1.1.1.1",  # Digital X-Ray, for presentation
+    "1.2.840.10008.5.1.4.1.1.1.1.1",  # Digital X-Ray, for processing
+    "1.2.840.10008.5.1.4.1.1.12.2",  # X-Ray Radiofluoroscopic
+    "1.2.840.10008.5.1.4.1.1.7",  # Secondary Capture, and its multi-frame kinds
+    "1.2.840.10008.5.1.4.1.1.7.2",
+    "1.2.840.10008.5.1.4.1.1.7.3",
+    "1.2.840.10008.5.1.4.1.1.7.4",
+))  # fmt: skip
+ALSO = (
+    "SpecificCharacterSet", "StudyTime", "StudyID", "StudyDescription", "ReferringPhysicianName", "IssuerOfPatientID",
+)  # fmt: skip
+"""Attributes that an Origin holds beside those of the reader."""
+
 _DATE, _TIME = re.compile(r"\d{8}"), re.compile(r"([01]\d|2[0-3])([0-5]\d([0-5]\d(\.\d{1,6})?)?)?")
 _PARTS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
 
@@ -94,15 +108,12 @@ def origin_of_picture(sha256: str, width: int, height: int) -> Origin:
     )
 
 
-def origin_of_dicom(header: Dataset, sha256: str, known_classes: Iterable[str]) -> Origin:
-    """The identity that a DICOM file has, as far as it is usable; what was replaced is told in ``notices``.
-
-    ``known_classes``: SOP classes that an object may refer to here.
-    """
+def origin_of_dicom(header: Dataset, sha256: str) -> Origin:
+    """The identity that a DICOM file has, as far as it is usable; what was replaced is told in ``notices``."""
     read = _Reader(header)
     uids = {keyword: read.text(keyword) for keyword in _PARTS}
     wrong = [f"{name} ({reason})" for name, text in uids.items() if (reason := _unusable(text))]
-    if not wrong and uids["SOPClassUID"] not in set(known_classes):
+    if not wrong and uids["SOPClassUID"] not in _CLASSES:
         wrong = ["SOPClassUID (not a class of the standard)"]
     made = _new_uids(sha256)
     if not _unusable(uids["StudyInstanceUID"]):

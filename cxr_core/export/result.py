@@ -55,6 +55,7 @@ class Result:
     assessment: Assessment
     thresholds: Mapping[str, float]
     preset: str
+    received_at: datetime
     screened_at: datetime
     review: Review | None = None
     synthetic: bool = False

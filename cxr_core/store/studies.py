@@ -59,6 +59,14 @@ class StudiesPart(ScreeningsPart):
         facts = (row.uid, row.patient_id, row.issuer, row.study_date, row.accession, row.requested_priority)
         return Study(*facts, images=images)
 
+    def keys(self, text: str) -> tuple[str, ...]:
+        """Keys of the images of the study with this UID, else of those whose key begins so; in order of arrival."""
+        rows = select(ImageRow.key).where(ImageRow.removed_at.is_(None)).order_by(ImageRow.received_at, ImageRow.id)
+        of_study = rows.join(StudyRow, StudyRow.id == ImageRow.study_id).where(StudyRow.uid == text)
+        begins = rows.where(ImageRow.key.startswith(text.lower(), autoescape=True))
+        with self._database.reading() as session:
+            return tuple(session.scalars(of_study)) or tuple(session.scalars(begins))
+
     def earlier(self, key: str, models_key: str | None = None) -> tuple[Entry, ...]:
         """Images of the same patient's earlier studies, the latest first; () where the patient is not known.
 
