@@ -198,8 +198,9 @@ class AuditPart(Part):
         end was cut off, differs there.
         """
         seq, previous = 0, START
-        with self._database.reading() as session:
-            for row in session.scalars(select(AuditRow).order_by(AuditRow.seq).execution_options(yield_per=1000)):
+        chain = select(AuditRow).order_by(AuditRow.seq).execution_options(yield_per=1000)
+        with self._database.reading() as session, session.scalars(chain) as rows:
+            for row in rows:
                 reason = _fault(row, seq + 1, previous, known)
                 if reason:
                     return Verdict(seq, previous, seq + 1, reason)

@@ -13,7 +13,7 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from cxr_core.errors import StoreError
@@ -40,9 +40,9 @@ class Films:
         sha256 = hashlib.sha256(data).hexdigest()
         path = self._path(self._films, sha256)
         try:
-            if not (
-                path.exists() and path.read_bytes() == data
-            ):  # a film damaged on disk is mended by sending it again
+            if path.exists() and path.read_bytes() == data:
+                os.utime(path)  # it is in use again; see unnamed
+            else:  # a film damaged on disk is mended by sending it again
                 path.parent.mkdir(mode=0o700, exist_ok=True)
                 _write_whole(path, data)
         except OSError as exc:
@@ -107,6 +107,15 @@ class Films:
             self.forget_derived(sha256)
         except OSError as exc:
             raise StoreError(f"a film could not be removed ({exc.strerror})") from exc
+
+    def unnamed(self, known: Collection[str], before: float) -> Iterator[str]:
+        """Films that are not among ``known`` and were last sent before a time (seconds since 1970)."""
+        try:
+            for path in self._films.glob("*/*"):
+                if _SHA256.fullmatch(path.name) and path.name not in known and path.stat().st_mtime < before:
+                    yield path.name
+        except OSError as exc:
+            raise StoreError(f"the films could not be listed ({exc.strerror})") from exc
 
     def forget_derived(self, sha256: str) -> None:
         """Forget all that was made from the bytes; it is made anew when it is asked for."""

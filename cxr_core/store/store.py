@@ -14,11 +14,11 @@ from cxr_core.store.heartbeats import HeartbeatsPart
 from cxr_core.store.inbox import InboxPart
 from cxr_core.store.outbox import OutboxPart
 from cxr_core.store.overrides import OverridesPart
+from cxr_core.store.retention import RetentionPart
 from cxr_core.store.reviews import ReviewsPart
-from cxr_core.store.studies import StudiesPart
 
 
-class Store(StudiesPart, ReviewsPart, AuditPart, OverridesPart, ChoicesPart, InboxPart, OutboxPart, HeartbeatsPart):
+class Store(RetentionPart, ReviewsPart, AuditPart, OverridesPart, ChoicesPart, InboxPart, OutboxPart, HeartbeatsPart):
     """The data folder and the database of one site; StoreError when they cannot be used."""
 
     def add_film(self, data: bytes) -> str:
