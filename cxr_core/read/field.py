@@ -50,7 +50,9 @@ def bordered_field(pixels: Greys) -> Field | None:
     dark, bright = seen <= _BLACK, seen >= _BRIGHT
     box = (0, 0, seen.shape[1], seen.shape[0])
     for _ in range(2):  # a border on two sides hides that of the other two until it is off
-        box = _inside(dark, bright, box)
+        box, before = _inside(dark, bright, box), box
+        if box == before:
+            break
     x1, y1, x2, y2 = (each * step for each, step in zip(box, (across, down) * 2, strict=True))
     x1, y1, x2, y2 = max(0, x1 - across), max(0, y1 - down), min(width, x2 + across), min(height, y2 + down)
     x1, x2 = (x1 if x1 >= _BROAD * width else 0), (x2 if width - x2 >= _BROAD * width else width)
@@ -70,13 +72,16 @@ def _inside(dark: npt.NDArray[np.bool_], bright: npt.NDArray[np.bool_], box: Fie
     """The box without the border lines at its four sides."""
     x1, y1, x2, y2 = box
     part = (slice(y1, y2), slice(x1, x2))
-    rows, columns = (
-        (dark[part].mean(axis=axis) >= _NEARLY_ALL) | (bright[part].mean(axis=axis) >= _NEARLY_ALL) for axis in (1, 0)
-    )
+    rows, columns = (_level(dark[part], axis) | _level(bright[part], axis) for axis in (1, 0))
     if rows.all() or columns.all():
         return box
     top, bottom, left, right = (int(np.argmin(lines)) for lines in (rows, rows[::-1], columns, columns[::-1]))
     return (x1 + left, y1 + top, x2 - right, y2 - bottom)
+
+
+def _level(lines: npt.NDArray[np.bool_], axis: int) -> npt.NDArray[np.bool_]:
+    """Which rows (axis 1) or columns (axis 0) hold nearly nothing but what is marked."""
+    return np.asarray(np.count_nonzero(lines, axis=axis) >= _NEARLY_ALL * lines.shape[axis])
 
 
 def _believed(box: Field, width: int, height: int) -> Field | None:

@@ -26,7 +26,7 @@ _FLAT_LEVELS = 4
 # file without display instructions has no such claim.
 _NARROW_8, _NARROW = 0.25, 0.5
 _EIGHT_BITS = 256  # levels; with fewer, stretching shows steps
-_SAMPLE = 1_000_000
+_SAMPLE = 400_000  # its percentiles of 0.5 still rest on two thousand pixels
 _COLOUR_SAMPLE = 400_000  # a fit in floats over it takes a hundred bytes a pixel
 _MARK_CHROMA = 24
 _MARK_SHARE = 0.02
@@ -34,6 +34,7 @@ _TINT_ERROR = 6.0
 _FLAT_END = 0.02
 
 _SAME = np.arange(WHITE + 1, dtype=np.uint16)
+_WIDENED = np.arange(256, dtype=np.uint16) * np.uint16(257)
 
 Greys = npt.NDArray[np.uint16]
 Stored = npt.NDArray[np.integer]
@@ -86,7 +87,7 @@ def check_size(width: int, height: int, settings: Settings, bytes_a_pixel: float
 
 
 def histogram(stored: Stored, depth: Depth) -> npt.NDArray[np.int64]:
-    """How often each storable value occurs, int64 (2**bits,), from at most about a million pixels in even steps."""
+    """How often each storable value occurs, int64 (2**bits,), from at most some 400,000 pixels in even steps."""
     step = max(1, int(np.ceil(np.sqrt(stored.size / _SAMPLE))))
     sample = stored[::step, ::step]
     if depth.low or sample.dtype not in (np.uint8, np.uint16):
@@ -149,6 +150,9 @@ def look_up(stored: Stored, greys: npt.NDArray[np.float64], depth: Depth) -> Gre
     if levels == WHITE + 1 and not depth.low and np.array_equal(table, _SAME):
         return np.ascontiguousarray(stored, np.uint16)
     patterns = np.ascontiguousarray(stored).view(f"u{stored.dtype.itemsize}")
+    if levels == _WIDENED.size and np.array_equal(table, _WIDENED):
+        widened = np.multiply(patterns, np.uint16(257), dtype=np.uint16)  # five times as fast as looking up
+        return np.asarray(widened, np.uint16)
     return np.asarray(cv2.LUT(patterns, table), np.uint16)
 
 

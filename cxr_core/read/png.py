@@ -37,20 +37,24 @@ Bytes = npt.NDArray[np.uint8]
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 
 
-def bare(data: bytes, frame: Frame) -> tuple[bytes, int]:
+def bare(data: bytes, frame: Frame, *, sum_anew: bool = False) -> tuple[bytes, int]:
     """The file with its pixels alone, and its EXIF orientation (1 to 8).
 
     DamagedImage where a chunk is cut, a checksum is wrong, or the lines are fewer or more than the header calls for.
+    The checksum of the lines is taken over from the file, where unpacking has just verified it, unless ``sum_anew``: in
+    the odd file that has more bytes behind its lines, it is not what stands last, and a decoder finds it wrong.
     """
     before, lines, orientation = _chunks(data)
     length = _length(frame, interlaced=bool(data[_INTERLACE]))
     if length <= MOST_STORED:
-        body: bytes | memoryview = _stored(_unpacked(b"".join(lines), length))
+        packed = b"".join(lines)
+        unpacked = _unpacked(packed, length)
+        check = struct.pack(">I", zlib.adler32(unpacked.data)) if sum_anew else packed[-4:]
+        body: bytes | memoryview = _stored(unpacked, check)
     else:
         _check_count(lines, length)
         body = b"".join(lines)
-    check = zlib.crc32(body, zlib.crc32(b"IDAT"))
-    head, tail = struct.pack(">I4s", len(body), b"IDAT"), struct.pack(">I", check)
+    head, tail = struct.pack(">I4s", len(body), b"IDAT"), struct.pack(">I", zlib.crc32(body, zlib.crc32(b"IDAT")))
     return b"".join((PNG_SIGNATURE, *before, head, body, tail, _END)), orientation
 
 
@@ -98,8 +102,8 @@ def _unpacked(lines: bytes, length: int) -> Bytes:
     return room
 
 
-def _stored(lines: Bytes) -> memoryview:
-    """Lines as a zlib stream of stored blocks (RFC 1950, RFC 1951 3.2.4), with one copy of them."""
+def _stored(lines: Bytes, check: bytes) -> memoryview:
+    """Lines and their Adler-32 as a zlib stream of stored blocks (RFC 1950, RFC 1951 3.2.4), with one copy of them."""
     whole, rest = divmod(max(0, lines.size - 1), _BLOCK)
     size = 5 + _BLOCK
     stream = np.empty(2 + whole * size + 5 + rest + 1 + 4, np.uint8)
@@ -111,7 +115,7 @@ def _stored(lines: Bytes) -> memoryview:
     end = 2 + whole * size
     stream[end : end + 5] = np.frombuffer(struct.pack("<BHH", 1, last.size, last.size ^ 0xFFFF), np.uint8)
     stream[end + 5 : -4] = last
-    stream[-4:] = np.frombuffer(struct.pack(">I", zlib.adler32(lines.data)), np.uint8)
+    stream[-4:] = np.frombuffer(check, np.uint8)
     return stream.data
 
 

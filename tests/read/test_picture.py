@@ -201,6 +201,14 @@ def test_a_png_without_its_last_byte_is_damaged():
     assert outcome(as_png(FILM)[:-1]) == "damaged_image"
 
 
+@pytest.mark.parametrize("behind", [b"x", b"four", b"more than four bytes"])
+def test_bytes_behind_the_lines_change_nothing(behind):
+    header = struct.pack(">IIBBBBB", GREY8.shape[1], GREY8.shape[0], 8, 0, 0, 0, 0)
+    lines = zlib.compress(b"".join(b"\0" + row.tobytes() for row in GREY8))
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", lines + behind) + chunk(b"IEND", b"")
+    np.testing.assert_array_equal(pixels(data), GREY8.astype(np.uint16) * 257)
+
+
 def test_text_and_animation_chunks_are_never_looked_at():
     """They hold names and bombs, and no grey."""
     data = as_png(FILM)
