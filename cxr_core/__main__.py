@@ -15,6 +15,7 @@ from pathlib import Path
 from cxr_core.commands.console import MISUSE, NOTHING, STOPPED, OpenScreener, fail
 from cxr_core.commands.deidentified import deidentified
 from cxr_core.commands.exchange import add_exchange
+from cxr_core.commands.export import add_export
 from cxr_core.commands.kept import add_kept
 from cxr_core.commands.listed import corpus_written, models_listed, settings_listed
 from cxr_core.commands.screen import screened
@@ -115,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     torture.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="where to write; made if it is not there")
     torture.add_argument("--list", action="store_true", help="print the table of all files (alone: write nothing)")
     add_exchange(commands)
+    add_export(commands)
     add_kept(commands)
     settings = commands.add_parser("settings", help="list every CXR_* variable, its value and its meaning")
     settings.set_defaults(run=settings_listed)

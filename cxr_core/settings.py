@@ -62,6 +62,7 @@ class Settings:
     deidentify_secret: str = _setting(
         "", "key of all pseudonyms, 16 characters or more; empty means one made in the data folder", secret=True
     )
+    fhir_token: str = _setting("", "bearer token of the FHIR server that results are posted to", secret=True)
     gate: str = _setting(
         "on", "check of what a picture shows, before the models: on, tags (entries of DICOM files alone) or off"
     )
