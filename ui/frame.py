@@ -27,8 +27,9 @@ PAGES = {
     "pages/2_Worklist.py": "Worklist",
     "pages/3_Review.py": "Review",
     "pages/4_Models.py": "Models",
+    "pages/6_Simulator.py": "Simulator",
 }
-_PATHS = {"Home": "/", "Screen": "/Screen", "Worklist": "/Worklist", "Review": "/Review", "Models": "/Models"}
+_PATHS = {title: "/" if title == "Home" else f"/{title}" for title in PAGES.values()}
 
 _ABOUT = (
     f"**{NAME}** puts chest radiographs in an order for reading and shows why.\n\n"
