@@ -18,7 +18,16 @@ from ui import state
 from ui.roster import Roster
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("streamlit_app.py", "pages/1_Screen.py", "pages/2_Worklist.py", "pages/3_Review.py", "pages/4_Models.py", "pages/6_Simulator.py")
+PAGES = (
+    "streamlit_app.py",
+    "pages/1_Screen.py",
+    "pages/2_Worklist.py",
+    "pages/3_Review.py",
+    "pages/4_Models.py",
+    "pages/6_Simulator.py",
+)
+STORELESS = ("pages/4_Models.py", "pages/6_Simulator.py")
+"""Pages that ask no database."""
 
 
 def open_page(name: str) -> AppTest:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.app.conftest import PAGES, ROOT, open_page, words
+from tests.app.conftest import PAGES, ROOT, STORELESS, open_page, words
 from ui.frame import NOTICE
 from ui.frame import PAGES as LINKS
 
@@ -12,6 +12,7 @@ EMPTY = {
     "pages/2_Worklist.py": "The worklist is empty",
     "pages/3_Review.py": "No film to review yet",
     "pages/4_Models.py": "Operating points",
+    "pages/6_Simulator.py": "of the reading time is needed",
 }
 FULL = {
     "streamlit_app.py": "waiting for a reader",
@@ -19,6 +20,7 @@ FULL = {
     "pages/2_Worklist.py": "longest wait",
     "pages/3_Review.py": "1 of 2",
     "pages/4_Models.py": "Operating points",
+    "pages/6_Simulator.py": "of the reading time is needed",
 }
 FORBIDDEN = ("normal", "healthy", "negative", "no finding", "all clear")
 
@@ -66,7 +68,7 @@ def test_without_a_model_the_page_says_where_to_put_one(page, monkeypatch, tmp_p
     assert NOTICE in words(app)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if "Models" not in page])
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in STORELESS])
 def test_a_database_that_cannot_be_reached_is_no_stack_trace(page, monkeypatch, tmp_path, models):
     monkeypatch.setenv("CXR_DATABASE_URL", f"sqlite:///{tmp_path}/nowhere/cxr.sqlite3")
     app = open_page(page)
@@ -76,7 +78,7 @@ def test_a_database_that_cannot_be_reached_is_no_stack_trace(page, monkeypatch, 
     assert "Traceback" not in words(app)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if "Models" not in page])
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in STORELESS])
 def test_a_data_folder_that_is_a_file_is_no_stack_trace(page, monkeypatch, tmp_path, models):
     (tmp_path / "taken").write_text("a file")
     monkeypatch.setenv("CXR_DATA_DIR", str(tmp_path / "taken"))
