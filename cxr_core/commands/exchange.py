@@ -15,11 +15,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cxr_core.commands.console import MISUSE, OK, OpenScreener, fail
+from cxr_core.commands.console import MISUSE, NOTHING, OK, OpenScreener, fail
 from cxr_core.errors import CxrError
+from cxr_core.exchange.fetching import Wanted, fetch_films
 from cxr_core.exchange.listener import Listener
 from cxr_core.exchange.pulse import Pulse
 from cxr_core.exchange.rules import Rules, read_rules
+from cxr_core.exchange.watcher import Watcher
 from cxr_core.exchange.worker import Worker, alone
 from cxr_core.settings import Settings
 from cxr_core.store import Store
@@ -47,6 +49,34 @@ def add_exchange(commands: Any) -> None:
         description="Screens the inbox and empties the outbox. 'listen', 'watch' and 'fetch' start one of these.",
     )
     work.set_defaults(run=worked)
+    watch = commands.add_parser(
+        "watch",
+        help="take every film that is put into a folder, screen it, deliver results",
+        description="Watches FOLDER until it is stopped. Nothing in it is moved or changed.",
+    )
+    watch.set_defaults(run=watched)
+    watch.add_argument("folder", type=Path, metavar="FOLDER", help="the folder, with all below it")
+    watch.add_argument(
+        "--settle", type=float, default=2.0, metavar="SECONDS",
+        help="a file that has not changed for so long is complete (default: %(default)s)",
+    )  # fmt: skip
+    watch.add_argument("--poll", action="store_true", help="look at the folder again and again: for network drives")
+    watch.add_argument("--only-receive", action="store_true", help="leave screening and delivery to 'work'")
+    fetch = commands.add_parser(
+        "fetch",
+        help="fetch films from an archive over DICOMweb, and screen them",
+        description="Finds films by QIDO and fetches by WADO those that are not here yet. PEER is the name of a source "
+        "or a DICOMweb destination in the site file.",
+    )
+    fetch.set_defaults(run=fetched)
+    fetch.add_argument("peer", metavar="PEER", help="a name in the site file")
+    fetch.add_argument("--study", metavar="UID", help="this study alone")
+    fetch.add_argument("--date", metavar="DATE", help="study date, YYYYMMDD, or a range such as 20260101-20260131")
+    fetch.add_argument(
+        "--modality", action="append", metavar="CODE", help="such as DX; may be given again (default: CR and DX)"
+    )
+    fetch.add_argument("--most", type=int, default=1000, help="fetch at most so many (default: %(default)s)")
+    fetch.add_argument("--only-receive", action="store_true", help="leave screening and delivery to 'work'")
     work.add_argument("--once", action="store_true", help="end when nothing waits and what is due was tried")
     work.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
     work.add_argument("--all", metavar="DESTINATION", help="first let every result of the store be due there")
@@ -69,6 +99,41 @@ def listened(args: argparse.Namespace, settings: Settings, _open: OpenScreener) 
         listener.serve()
     store.close()
     return OK
+
+
+def watched(args: argparse.Namespace, settings: Settings, _open: OpenScreener) -> int:
+    """Watch a folder until a signal comes."""
+    _set_up_log()
+    stopping = threading.Event()
+    _on_signals(stopping.set)
+    store = Store(settings)
+    watcher = Watcher(args.folder, store, settings, settle=args.settle, polling=args.poll)
+    with Pulse(store, "watcher", watcher.facts), _beside(not args.only_receive):
+        watcher.run(stopping.is_set)
+    store.close()
+    return OK
+
+
+def fetched(args: argparse.Namespace, settings: Settings, open_screener: OpenScreener) -> int:
+    """Fetch what is not here yet, then screen it unless another process does."""
+    _set_up_log()
+    peer = read_rules(settings).peer(args.peer)
+    if peer.kind != "dicomweb":
+        return fail(f"{peer.name} is no DICOMweb archive", MISUSE)
+    store = Store(settings)
+    filters = {"StudyInstanceUID": args.study, "StudyDate": args.date}
+    wanted = Wanted({key: value for key, value in filters.items() if value}, tuple(args.modality or ("CR", "DX")))
+    told = fetch_films(peer, wanted, store, settings, most=args.most)
+    print(
+        f"{told.fetched} fetched, {told.known} known, {told.failed} failed: {', '.join(told.reasons) or 'no error'}",
+        file=sys.stderr,
+    )
+    lock = None if args.only_receive else alone(settings.data_dir)
+    if lock:
+        Worker(settings, store, open_screener(settings), _changing(settings)).screen_waiting()
+        lock.close()
+    store.close()
+    return NOTHING if told.failed and not told.fetched else OK
 
 
 def worked(args: argparse.Namespace, settings: Settings, open_screener: OpenScreener) -> int:

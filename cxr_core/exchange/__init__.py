@@ -4,6 +4,7 @@
 - landing.py: films on their way in: written as received, acknowledged when they are recorded
 - listener.py: C-STORE and C-ECHO
 - dicomweb.py: QIDO, WADO, STOW
+- fetching.py: films of an archive into the inbox
 - watcher.py: a folder
 - worker.py: what waits is screened, what is due is delivered
 - outbox.py: which results are due where

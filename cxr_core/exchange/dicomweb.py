@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeVar
@@ -56,6 +57,11 @@ class Archive:
 
     def __exit__(self, *_: object) -> None:
         self._session.close()
+
+    @property
+    def name(self) -> str:
+        """What the site calls it."""
+        return self._peer.name
 
     def answers(self) -> str:
         """Ask for a single study; what the archive is then known to do."""
@@ -115,7 +121,7 @@ class Archive:
         tag, offset = self._client.lookup_tag(keyword), 0
         while True:
             facts = {"search_filters": rest, "fields": [keyword], "limit": _PAGE, "offset": offset, **parents}
-            page = self._asked(lambda facts=facts: search(**facts))
+            page = self._asked(partial(search, **facts))
             for item in page:
                 yield _identifier(item, tag)
             if len(page) < _PAGE:

@@ -87,6 +87,11 @@ class InboxPart(Part):
         rows = select(InboxRow).where(InboxRow.state == "waiting", InboxRow.id > after)
         return self._inbox(rows.order_by(InboxRow.id).limit(limit))
 
+    def inbox_holds(self, instance: str) -> bool:
+        """Whether a film of this instance (its identifier's digest) has come and is still here."""
+        with self._database.reading() as session:
+            return session.scalar(select(InboxRow.id).where(InboxRow.instance == instance).limit(1)) is not None
+
     def inbox_same_instance(self, film: InboxFilm) -> tuple[InboxFilm, ...]:
         """Earlier films that came under the same identifier, with other bytes."""
         same = (InboxRow.instance == film.instance, InboxRow.id < film.id, InboxRow.sha256 != film.sha256)
