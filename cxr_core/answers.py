@@ -19,6 +19,7 @@ from cxr_core.detect import Detection, Detector
 from cxr_core.errors import ModelError, ModelFailed, Refusal
 from cxr_core.prepare import Placement
 from cxr_core.records import (
+    COVID,
     LABELS,
     Box,
     Finding,
@@ -30,6 +31,7 @@ from cxr_core.records import (
     Screening,
     Seconds,
 )
+from cxr_core.shortcut import Alarm
 
 _log = logging.getLogger(__name__)
 
@@ -42,10 +44,11 @@ Voice = tuple[Detector, frozenset[str]]
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """Who is asked about a film: the detectors, and the second opinions beside them."""
+    """Who is asked about a film: the detectors, and the second opinions beside them; ``alarm`` looks twice, if any."""
 
     voices: tuple[Voice, ...]
     opinions: tuple[Detector, ...]
+    alarm: Alarm | None = None
 
     @property
     def models(self) -> tuple[ModelRef, ...]:
@@ -92,16 +95,29 @@ def answer(films: Sequence[Film], panel: Panel, floor: float) -> list[Screening]
 
 def _detect(films: Sequence[Film], panel: Panel, floor: float) -> list[Screening]:
     started = time.perf_counter()
-    said = [
-        detector.detect(np.stack([film.views[detector.card.input][0] for film in films]), floor)
-        for detector, _ in panel.voices
-    ]
+    batches = [np.stack([film.views[detector.card.input][0] for film in films]) for detector, _ in panel.voices]
+    said = [detector.detect(batch, floor) for (detector, _), batch in zip(panel.voices, batches, strict=True)]
+    films = _alarmed(films, panel, batches, said)
     opinions = _second(films, panel)
     each = (time.perf_counter() - started) / len(films)
     return [
         replace(_merge(film, answers, panel, floor, each), opinions=others)
         for film, answers, others in zip(films, zip(*said, strict=True), opinions, strict=True)
     ]
+
+
+def _alarmed(
+    films: Sequence[Film], panel: Panel, batches: Sequence[Tensor], said: Sequence[tuple[Detection, ...]]
+) -> Sequence[Film]:
+    """The films, those whose COVID-19 score may follow their origin with the warning of it."""
+    for (detector, labels), batch, answers in zip(panel.voices, batches, said, strict=True):
+        if panel.alarm and COVID in labels:
+            notices = panel.alarm(detector, batch, answers)
+            return [
+                replace(film, warnings=(*film.warnings, notice)) if notice else film
+                for film, notice in zip(films, notices, strict=True)
+            ]
+    return films
 
 
 def _second(films: Sequence[Film], panel: Panel) -> list[tuple[Opinion, ...]]:

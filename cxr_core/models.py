@@ -11,7 +11,7 @@ from copy import copy
 from dataclasses import replace
 from typing import Self
 
-from cxr_core import gate
+from cxr_core import gate, shortcut
 from cxr_core.answers import Panel
 from cxr_core.card import InputSpec, ModelCard, thresholds_of
 from cxr_core.detect import Detector, Opinions, Unusable, load_detectors, load_opinions, opinion_cards
@@ -39,6 +39,7 @@ class Models:
         # Detectors that are handed in are asked about pictures of their own kind, which no learnt gate knows.
         self._settings = replace(settings, gate="tags") if detectors is not None and settings.gate == "on" else settings
         self._gate = gate.load(self._settings)
+        self._alarm = shortcut.load(settings) if detectors is None else None
         found = tuple(detectors) if detectors is not None else load_detectors(settings)
         speaks_for = speakers([detector.card for detector in found])
         # Detectors that are handed in come with their own second opinions, if any.
@@ -114,9 +115,9 @@ class Models:
 
     @property
     def run_key(self) -> str:
-        """One digest for everything that is run: the detectors, the second opinions and the gate."""
-        others = [item.card for item in self.opinions] + ([self._gate.card] if self._gate else [])
-        return models_key((*self.models, *(card.ref() for card in others)))
+        """One digest for everything that is run: the detectors, the second opinions, the gate and the alarm."""
+        others = [item.card.ref() for item in self.opinions] + ([self._gate.card.ref()] if self._gate else [])
+        return models_key((*self.models, *others, *((self._alarm.ref,) if self._alarm else ())))
 
     @property
     def models_key(self) -> str:
@@ -140,7 +141,7 @@ class Models:
     @property
     def panel(self) -> Panel:
         """Who is asked about a film."""
-        return Panel(self._voices, self.opinions)
+        return Panel(self._voices, self.opinions, self._alarm)
 
     @property
     def specs(self) -> tuple[InputSpec, ...]:

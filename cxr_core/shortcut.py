@@ -13,8 +13,9 @@ card's "sensitive" operating point when average clear lungs lie where its own we
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +26,7 @@ import numpy.typing as npt
 from cxr_core.card import ModelCard
 from cxr_core.detect import Detection, Detector
 from cxr_core.errors import ModelError
-from cxr_core.records import COVID, FOLLOWS_ORIGIN, Notice
+from cxr_core.records import COVID, FOLLOWS_ORIGIN, ModelRef, Notice
 from cxr_core.settings import Settings
 
 CLEAR_LUNGS = "clear_lungs.png"
@@ -51,7 +52,15 @@ Corners = tuple[float, float, float, float]
 class Alarm:
     """``clear``: average clear lungs by model name, (S, S) float32 0 to 255, filling the lungs' box."""
 
-    clear: dict[str, Floats]
+    clear: Mapping[str, Floats]
+
+    @property
+    def ref(self) -> ModelRef:
+        """What stands for these pictures: with others, a run is another run."""
+        digest = hashlib.sha256()
+        for name, picture in sorted(self.clear.items()):
+            digest.update(name.encode() + b"\0" + picture.tobytes())
+        return ModelRef(FOLLOWS_ORIGIN, "", digest.hexdigest())
 
     def __call__(self, detector: Detector, batch: Floats, said: Sequence[Detection]) -> tuple[Notice | None, ...]:
         """A notice, or none, for each film of ``batch`` (N, h, w, c), of which ``detector`` said ``said``.

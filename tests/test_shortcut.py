@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 from cxr_core import shortcut
+from cxr_core.answers import Film, Panel, answer
 from cxr_core.card import InputSpec, LabelCard, ModelCard
 from cxr_core.detect import Detector
 from cxr_core.detect.raw import RawOutput
 from cxr_core.errors import ModelError
-from cxr_core.records import INFORMS, OperatingPoint
+from cxr_core.prepare import Placement
+from cxr_core.records import INFORMS, LABELS, ImageFacts, Notice, OperatingPoint, Seconds
 from cxr_core.settings import Settings
 
 SPEC = InputSpec(64, 64)
@@ -49,6 +51,16 @@ class Reader:
         boxes = np.broadcast_to(np.float32(self.box), (len(batch), 1, 1, 4))
         found = np.tile(np.float32([self.framed, 0.0]), (len(batch), 1))
         return RawOutput(scores, boxes, found[:, None])
+
+
+class Everything(Reader):
+    """The same score for all nine findings."""
+
+    def run(self, batch):
+        said = super().run(batch)
+        more = np.repeat(said.image_scores[:, 1:], len(LABELS) - 1, 1)
+        scores = np.concatenate([said.scores, np.zeros((len(batch), 1, len(LABELS) - 1), np.float32)], -1)
+        return RawOutput(np.concatenate([said.image_scores, more], 1), said.boxes, scores)
 
 
 def lungs_reader(**facts):
@@ -132,6 +144,28 @@ def test_without_lungs_on_the_film_nothing_is_said():
 
 def test_a_network_that_fails_at_the_second_look_costs_no_screening():
     assert asked(mark_reader(fails_from=2), films(200, 10)) == (None, None)
+
+
+def test_the_notice_stands_behind_the_film_s_own_and_only_on_the_film_that_it_is_about():
+    labels = (*CARD.labels, *(LabelCard(3 + n, name, name) for n, name in enumerate(LABELS[1:])))
+    detector = Detector(replace(CARD, labels=labels), Everything(slice(0, 4), slice(0, 4)))
+    panel = Panel(((detector, frozenset(LABELS)),), (), shortcut.Alarm({"covid_ssd": CLEAR}))
+    before, place = Notice("burned_in_text", "Text."), Placement.fit(64, 64, SPEC)
+    waiting = [
+        Film("a.png", "0", ImageFacts(64, 64, None, "png"), (before,), {SPEC: (film, place)}, Seconds(0, 0))
+        for film in films(200, 10)
+    ]
+    first, second = answer(waiting, panel, 0.05)
+    assert first.warnings == (before, shortcut.NOTICE)
+    assert second.warnings == (before,)
+    first, _ = answer(waiting, replace(panel, alarm=None), 0.05)
+    assert first.warnings == (before,)
+
+
+def test_other_clear_lungs_make_another_run():
+    one, other = (shortcut.Alarm({"covid_ssd": CLEAR + step}).ref for step in (0, 1))
+    assert one != other
+    assert one == shortcut.Alarm({"covid_ssd": CLEAR.copy()}).ref
 
 
 def test_clear_lungs_take_the_greys_of_what_surrounds_them_and_leave_the_rest_alone():

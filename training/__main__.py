@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType, ModuleType
 
 from cxr_core.errors import CxrError
-from training.commands import evaluate, explain, export, fit, pointing, readme, records, ship, trial
+from training.commands import evaluate, explain, export, fit, origin, pointing, readme, records, ship, trial
 
 COMMANDS: Mapping[str, ModuleType] = MappingProxyType(
     {
@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, ModuleType] = MappingProxyType(
         "test": trial,
         "explain": explain,
         "pointing": pointing,
+        "origin": origin,
         "readme": readme,
         "ship": ship,
     }

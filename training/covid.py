@@ -62,17 +62,19 @@ CLASSES = Classes(
 def read(folder: Path) -> list[Example]:
     """Every film of covid/; raises a DataError that names file and line."""
     root = folder / "covid"
-    boxes = _boxes(root / "boxes.csv")
+    drawn = boxes(folder)
     found = []
     for line, row in rows(root / "images.csv", ("file", "source", "finding", "covid", "group", "role", "fold")):
-        found.append(_example(root, f"covid/images.csv line {line}", row, boxes))
-    strangers = set(boxes) - {example.name for example in found}
+        found.append(_example(root, f"covid/images.csv line {line}", row, drawn))
+    strangers = set(drawn) - {example.name for example in found}
     if strangers:
         raise UnknownLabel(f"boxes are given for {min(strangers)}, which covid/images.csv does not list")
     return found
 
 
-def _boxes(path: Path) -> dict[str, list[Area]]:
+def boxes(folder: Path) -> dict[str, list[Area]]:
+    """Every box of covid/boxes.csv by film, those that teach nothing (one lung alone, the outside set's) too."""
+    path = folder / "covid" / "boxes.csv"
     found: dict[str, list[Area]] = {}
     for line, row in rows(path, ("file", "kind", "x1", "y1", "x2", "y2")):
         where = f"covid/{path.name} line {line}"
@@ -84,7 +86,7 @@ def _boxes(path: Path) -> dict[str, list[Area]]:
     return found
 
 
-def _example(root: Path, where: str, row: dict[str, str], boxes: dict[str, list[Area]]) -> Example:
+def _example(root: Path, where: str, row: dict[str, str], drawn: dict[str, list[Area]]) -> Example:
     source, finding, role = row["source"], row["finding"], row["role"]
     stratum = _STRATA.get((source, finding), "")
     if role not in ("train", "external") or (role == "train" and not stratum):
@@ -93,7 +95,7 @@ def _example(root: Path, where: str, row: dict[str, str], boxes: dict[str, list[
         raise UnknownLabel(f"{where}: covid must be positive, negative or uncertain, got {row['covid']!r}")
     covid = _COVID[row["covid"]]
     targets = {} if covid is None else {COVID: covid}
-    areas = tuple(item for item in boxes.get(row["file"], []) if item.label in BOX_CLASSES)
+    areas = tuple(item for item in drawn.get(row["file"], []) if item.label in BOX_CLASSES)
     searched: set[str] = set()
     if source == "siim":
         targets[OPACITY] = int(finding != "Negative for Pneumonia")
