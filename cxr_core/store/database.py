@@ -51,7 +51,11 @@ class Database:
             _prepare_postgresql(self._engine, patience)
         else:
             raise StoreError("CXR_DATABASE_URL must name a database of SQLite or PostgreSQL")
-        self._patiently(self._make_tables)
+        try:
+            self._patiently(self._make_tables)
+        except StoreError:
+            self.close()
+            raise
 
     def read(self, work: Callable[[Session], T]) -> T:
         """What ``work`` finds in a session that only reads, all of it at one moment; it never waits for a writer."""
