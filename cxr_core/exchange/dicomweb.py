@@ -68,16 +68,18 @@ class Archive:
         self._asked(lambda: self._client.search_for_studies(limit=1, fields=["StudyInstanceUID"]))
         return "QIDO answered"
 
-    def films(self, filters: Mapping[str, str]) -> Iterator[Found]:
-        """Instances that fit, page by page, of the series that fit; e.g. {"StudyDate": "20260101-", "Modality": "DX"}.
+    def films(self, filters: Mapping[str, str], modality: str) -> Iterator[Found]:
+        """Instances of a modality in the studies that fit, such as {"StudyDate": "20260101-"}; page by page.
 
         PeerUnclear where an answer lacks the identifiers that fetching needs.
         """
-        for study in self._pages(self._client.search_for_studies, filters, "StudyInstanceUID"):
-            of = {"StudyInstanceUID": study, **{key: filters[key] for key in ("Modality",) if key in filters}}
-            for series in self._pages(self._client.search_for_series, of, "SeriesInstanceUID"):
-                wanted = {"StudyInstanceUID": study, "SeriesInstanceUID": series}
-                for instance in self._pages(self._client.search_for_instances, wanted, "SOPInstanceUID"):
+        client = self._client
+        of_study = {**filters, "ModalitiesInStudy": modality}
+        for study in self._pages(partial(client.search_for_studies, search_filters=of_study), "StudyInstanceUID"):
+            of_series = partial(client.search_for_series, study, search_filters={"Modality": modality})
+            for series in self._pages(of_series, "SeriesInstanceUID"):
+                of_instance = partial(client.search_for_instances, study, series)
+                for instance in self._pages(of_instance, "SOPInstanceUID"):
                     yield Found(study, series, instance)
 
     def holds(self, study: str, instance: str) -> bool:
@@ -110,23 +112,17 @@ class Archive:
         if not {str(dataset.SOPInstanceUID) for dataset in datasets} <= taken:
             raise PeerUnclear("the archive did not say that it took every object")
 
-    def _pages(self, search: Callable[..., Any], filters: Mapping[str, str], keyword: str) -> Iterator[str]:
-        """One identifier of every answer, as long as pages come."""
-        above = {key: filters[key] for key in ("StudyInstanceUID", "SeriesInstanceUID") if key in filters}
-        if search == self._client.search_for_studies:
-            above = {}
-        names = {"StudyInstanceUID": "study_instance_uid", "SeriesInstanceUID": "series_instance_uid"}
-        parents = {names[key]: value for key, value in above.items()}
-        rest = {key: value for key, value in filters.items() if key not in above}
-        tag, offset = self._client.lookup_tag(keyword), 0
+    def _pages(self, search: Callable[..., Any], keyword: str) -> Iterator[str]:
+        """One identifier of every answer, each once, as long as pages bring new ones."""
+        tag = self._client.lookup_tag(keyword)
+        seen: set[str] = set()
         while True:
-            facts = {"search_filters": rest, "fields": [keyword], "limit": _PAGE, "offset": offset, **parents}
-            page = self._asked(partial(search, **facts))
-            for item in page:
-                yield _identifier(item, tag)
-            if len(page) < _PAGE:
+            page = self._asked(partial(search, fields=[keyword], limit=_PAGE, offset=len(seen)))
+            new = [uid for uid in (_identifier(item, tag) for item in page) if uid not in seen]
+            yield from new
+            seen.update(new)
+            if len(page) < _PAGE or not new:  # an archive that knows no pages gives the same again
                 return
-            offset += len(page)
 
     def _got(self, url: str, limit: int) -> tuple[bytes, str]:
         """A body of at most ``limit`` bytes and its type."""

@@ -51,7 +51,7 @@ def fetch_films(peer: Peer, wanted: Wanted, store: Store, settings: Settings, *,
     try:
         with Archive(peer) as archive:
             for modality in wanted.modalities:
-                for found in archive.films({**wanted.filters, "Modality": modality}):
+                for found in archive.films(wanted.filters, modality):
                     if told.fetched >= most:
                         return told
                     if store.inbox_holds(digest(found.instance)):

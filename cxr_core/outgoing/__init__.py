@@ -91,6 +91,11 @@ class Outgoing:
         self._speaks = {label: card.name for card, labels in zip(cards, heard, strict=True) for label in labels}
         self._key = models_key(card.ref() for card in self._cards)
 
+    @property
+    def models_key(self) -> str:
+        """Of which models the results are that leave."""
+        return self._key
+
     def find(self, text: str) -> tuple[str, ...]:
         """Keys of the images of a study, by its UID; else of those whose key begins so, from four characters on."""
         return self._store.keys(text) if len(text) >= _SHORTEST else ()
