@@ -14,7 +14,7 @@ from typing import Any
 
 from cxr_core.export.table import Row
 from cxr_core.pipeline import Screener
-from cxr_core.records import INFORMS, LABELS, Ranked, Screening, models_key
+from cxr_core.records import FOLLOWS_ORIGIN, INFORMS, LABELS, Ranked, Screening, models_key
 from cxr_core.store import Entry
 from cxr_core.triage import rank
 
@@ -132,6 +132,8 @@ def tags(entry: Entry, models: str) -> list[str]:
         found.append("refused at first")
     if codes - INFORMS:
         found.append("doubtful reading")
+    if FOLLOWS_ORIGIN in codes:
+        found.append("may follow origin")
     if screening.status == "screened" and models_key(screening.models) != models:
         found.append("other model version")
     return found

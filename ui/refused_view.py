@@ -12,7 +12,7 @@ import streamlit as st
 
 from cxr_core.gate import NOTICES, ON_REQUEST, OVERRULABLE
 from cxr_core.intake import overrule
-from cxr_core.records import Notice
+from cxr_core.records import INFORMS, Notice
 from ui import films, markup, state
 from ui.frame import told
 from ui.navigate import open_review
@@ -84,9 +84,12 @@ def picture(item: Queued, site: Site) -> None:
 
 
 def doubts(item: Queued, site: Site) -> None:
-    """For a screened film: what a person may have mended, and what was overruled when."""
+    """For a screened film: what is only told of it, what a person may have mended, and what was overruled when."""
     screening, key = item.entry.screening, item.entry.key
     codes = {notice.code for notice in screening.warnings}
+    for notice in screening.warnings:
+        if notice.code in INFORMS:  # the others stand among the reasons
+            st.html(markup.quiet(notice.message))
     for code in sorted(codes & ON_REQUEST.keys()):
         st.html(markup.quiet(NOTICES[code].message))
         st.button(_REQUESTS[code], key=f"{code}-{key}", on_click=_overrule, args=(key, code, site))

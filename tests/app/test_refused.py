@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cxr_core import shortcut
 from cxr_core.read import read
 from cxr_core.records import Notice
 from tests.app.conftest import component, open_page, words
@@ -64,6 +65,20 @@ def test_a_film_that_was_mended_is_shown_as_it_was_screened(mixed):
     store.save(replace(entry.screening, warnings=(Notice("turned_180_mended", "x."),)), entry.received_at)
     raw = read(store.film(key), "", state.settings()).pixels
     np.testing.assert_array_equal(films.shown(store, key, state.settings()).pixels, raw[::-1, ::-1])
+
+
+def test_what_is_only_told_stands_on_the_row_and_under_review_and_moves_no_lane(mixed):
+    store, key = state.store(), mixed["high.png"]
+    entry = store.entry(key)
+    store.save(replace(entry.screening, warnings=(shortcut.NOTICE,)), entry.received_at)
+    state.changed()
+    (row,) = [row for row in component(open_page(WORKLIST), "cxr_listing")["rows"] if row["name"] == "high.png"]
+    assert "may follow origin" in row["tags"]
+    assert "doubtful reading" not in row["tags"]
+    assert row["lane"] != "check"
+    app = open_page(REVIEW)
+    app.query_params["film"] = key
+    assert "may follow the picture's origin" in words(app.run()).replace("&#x27;", "'")
 
 
 def test_left_and_right_are_exchanged_only_on_a_person_s_word(mixed):
