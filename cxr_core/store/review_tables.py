@@ -14,7 +14,7 @@ from cxr_core.store.tables import Base
 
 
 class ReviewRow(Base):
-    """One save; ``payload`` is its JSON (cxr_core.serial), the other columns are for queries.
+    """One save; ``payload`` is its JSON (cxr_core.serial), the other columns are for queries (store/packing.py).
 
     Two sessions that save the same version meet at the unique constraint, whatever the database.
     """
@@ -31,3 +31,4 @@ class ReviewRow(Base):
     reviewed_at: Mapped[datetime]
     signed_at: Mapped[datetime | None]
     payload: Mapped[str] = mapped_column(Text)
+    thresholds: Mapped[bytes | None]

@@ -18,6 +18,7 @@ from cxr_core.records import Review, Screening
 from cxr_core.serial import review_to_json
 from cxr_core.store.audit import append
 from cxr_core.store.lines import LINES, Reviews, parsed, result_of, review_in
+from cxr_core.store.packing import packed
 from cxr_core.store.part import Part
 from cxr_core.store.review_tables import ReviewRow
 from cxr_core.store.tables import ImageRow
@@ -72,6 +73,7 @@ def _save(session: Session, image_id: int, about: str, review: Review, expected:
     row = ReviewRow(image_id=image_id, about=about, version=kept.version, latest=True, decision=kept.decision)
     row.reviewed_at, row.signed_at = kept.reviewed_at, kept.signed_at
     row.payload = json.dumps(review_to_json(kept), allow_nan=False)
+    row.thresholds = packed(kept.thresholds) if kept.thresholds else None
     session.add(row)
     session.flush()
     return kept

@@ -15,6 +15,7 @@ from cxr_core.records import Screening, models_key
 from cxr_core.serial import screening_to_json
 from cxr_core.store.audit import append
 from cxr_core.store.lines import LINES, Entry, Lines, entry_of, parsed, result_of
+from cxr_core.store.packing import columns_of
 from cxr_core.store.part import Part
 from cxr_core.store.review_tables import ReviewRow
 from cxr_core.store.reviews import reviews_of
@@ -63,6 +64,8 @@ class ScreeningsPart(Part):
                 session.add(row)
             again = row.id is not None
             row.status, row.payload, row.screened_at = screening.status, payload, datetime.now(UTC)
+            for name, value in columns_of(screening).items():
+                setattr(row, name, value)
             session.flush()
             if again and screening.sha256:
                 self._films.forget_derived(key)  # the film may now be shown turned

@@ -16,9 +16,20 @@ from cxr_core.store.outbox import OutboxPart
 from cxr_core.store.overrides import OverridesPart
 from cxr_core.store.retention import RetentionPart
 from cxr_core.store.reviews import ReviewsPart
+from cxr_core.store.worklist import WorklistPart
 
 
-class Store(RetentionPart, ReviewsPart, AuditPart, OverridesPart, ChoicesPart, InboxPart, OutboxPart, HeartbeatsPart):
+class Store(
+    RetentionPart,
+    ReviewsPart,
+    WorklistPart,
+    AuditPart,
+    OverridesPart,
+    ChoicesPart,
+    InboxPart,
+    OutboxPart,
+    HeartbeatsPart,
+):
     """The data folder and the database of one site; StoreError when they cannot be used."""
 
     def add_film(self, data: bytes) -> str:

@@ -63,7 +63,7 @@ class ImageRow(Base):
 
 
 class ScreeningRow(Base):
-    """One screening; ``payload`` is its JSON (cxr_core.serial), the other columns are for queries."""
+    """One screening; ``payload`` is its JSON (cxr_core.serial), other columns are for queries (store/packing.py)."""
 
     __tablename__ = "screenings"
     __table_args__ = (UniqueConstraint("image_id", "models_key"),)
@@ -74,6 +74,11 @@ class ScreeningRow(Base):
     status: Mapped[str] = mapped_column(String(16))
     payload: Mapped[str] = mapped_column(Text)
     screened_at: Mapped[datetime] = mapped_column(index=True)
+    scores: Mapped[bytes | None]
+    doubtful: Mapped[bool]
+    requested: Mapped[int]
+    result: Mapped[str] = mapped_column(String(64))
+    searched: Mapped[str] = mapped_column(Text)
 
 
 class OverrideRow(Base):
