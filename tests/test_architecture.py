@@ -15,7 +15,19 @@ SHARED = {"records", "errors", "settings", "site", "card", "serial", "voices"}
 """What every stage may know: the records, their JSON, and what several models say together."""
 
 STAGES = {"read", "gate", "prepare", "detect", "explain", "triage", "store", "export"}
-HELPERS = {"budget", "engine", "readahead", "outside", "journal", "phantom", "corpus", "simulate", "context"}
+HELPERS = {
+    "budget",
+    "engine",
+    "readahead",
+    "outside",
+    "journal",
+    "phantom",
+    "corpus",
+    "simulate",
+    "context",
+    "agreement",
+    "drift",
+}
 """Mechanisms without a place in the chain; they import SHARED alone."""
 
 SOURCES = {"corpus": {"phantom"}, "simulate": {"triage"}}

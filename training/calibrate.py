@@ -31,7 +31,8 @@ class Calibrated:
     """All that the card says of one label's image score.
 
     ``crossed`` (M,): each film's probability by a Platt fitted on other films. ``scale`` (M,): scores of all films on
-    one scale, for curves and subgroups. ``flagged``: (M,) by preset. ``error``: of ``crossed``, with its interval.
+    one scale, for curves and subgroups. ``flagged``: (M,) by preset. ``scores``: films of each kind between edges, by
+    which drift is seen later. ``error``: of ``crossed``, with its interval.
     """
 
     platt: Platt
@@ -45,6 +46,7 @@ class Calibrated:
     crossed: np.ndarray = field(default_factory=lambda: np.zeros(0))
     scale: np.ndarray = field(default_factory=lambda: np.zeros(0))
     flagged: Mapping[str, np.ndarray] = field(default_factory=dict)
+    scores: Mapping[str, list[float]] = field(default_factory=dict)
     error: metrics.Figure | None = None
 
     def errors(self) -> dict[str, float]:
@@ -82,6 +84,7 @@ def calibrate(
         honest,
         scale,
         flagged,
+        histogram(honest, truth),
         metrics.centred(metrics.draws(lambda w: metrics.calibration_error(honest, truth, w), weights), len(raw)),
     )
 
@@ -160,6 +163,16 @@ def confusion(flagged: np.ndarray, truth: np.ndarray) -> dict[str, int]:
         "fp": int((flagged & ~sick).sum()),
         "tn": int((~flagged & ~sick).sum()),
     }
+
+
+def histogram(p: np.ndarray, truth: np.ndarray, bins: int = 10) -> dict[str, list[float]]:
+    """Films with and without the finding by probability: bins of equal share, as few as ties allow (cxr_core.drift)."""
+    marks = np.quantile(p, np.arange(1, bins) / bins)
+    edges = np.unique(np.round(marks, 4))
+    edges = edges[(edges > p.min()) & (edges <= p.max())]
+    places = np.searchsorted(edges, p, side="right")
+    counts = [np.bincount(places[kind], minlength=len(edges) + 1).tolist() for kind in (truth > 0, truth <= 0)]
+    return {"edges": edges.tolist(), "present": counts[0], "absent": counts[1]}
 
 
 def thin(points: np.ndarray) -> list[list[float]]:

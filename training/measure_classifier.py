@@ -175,7 +175,10 @@ def _by_source(parts: Sequence[_Scored], item: Calibrated) -> dict[str, Any]:
 def _curves(item: Calibrated, held: _Scored) -> dict[str, Any]:
     names = [film.name for film in held.films]
     return {
-        **{kind: {FINDING: getattr(item, kind)} for kind in ("roc", "precision_recall", "reliability", "confusion")},
+        **{
+            kind: {FINDING: getattr(item, kind)}
+            for kind in ("roc", "precision_recall", "reliability", "confusion", "scores")
+        },
         "failures": {FINDING: failures(item.crossed, held.truth, item.flagged["balanced"], names)},
     }
 

@@ -60,7 +60,10 @@ def measure(judges: Judges, examples: Sequence[Example], held_out: Sequence[int]
     if len(table.names) > 1:
         values["by_fold"] = {**by_fold, **local.by_fold(), **more}
     curves = {
-        **{kind: {_FINDING: getattr(item, kind)} for kind in ("roc", "precision_recall", "reliability", "confusion")},
+        **{
+            kind: {_FINDING: getattr(item, kind)}
+            for kind in ("roc", "precision_recall", "reliability", "confusion", "scores")
+        },
         "froc": {_FINDING: local.curve()},
         "failures": {
             _FINDING: failures(item.crossed, truth, item.flagged["balanced"], [film.name for film in definite])

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cxr_core.card import Platt
+from cxr_core.drift import Reference
 from training import calibrate, metrics
 
 SCORED = st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=2, max_size=30)
@@ -201,3 +202,20 @@ def test_the_interval_of_the_calibration_error_holds_it(seed):
     found = metrics.centred(metrics.draws(lambda w: metrics.calibration_error(p, truth, w), weights), 150)
     assert 0 <= found.low <= found.value <= found.high
     assert found.value == pytest.approx(metrics.calibration_error(p, truth))
+
+
+def test_the_card_keeps_its_scores_by_tenths_so_that_drift_is_seen():
+    rng = np.random.default_rng(4)
+    truth = (rng.random(400) < 0.3).astype(int)
+    p = np.clip(rng.normal(0.3 + 0.3 * truth, 0.15), 0, 1)
+    kept = calibrate.histogram(p, truth)
+    held = Reference(*(np.asarray(kept[name], float) for name in ("edges", "present", "absent")), source="scores")
+    assert (held.present.sum(), held.absent.sum()) == (truth.sum(), (1 - truth).sum())
+    assert held.counts(p).tolist() == (held.present + held.absent).tolist()
+    assert len(held.edges) == 9
+    assert held.counts(p).min() > 20, "bins of about a tenth"
+
+
+def test_scores_that_are_all_alike_are_one_bin():
+    kept = calibrate.histogram(np.full(10, 0.25), np.array([1] * 4 + [0] * 6))
+    assert kept == {"edges": [], "present": [4], "absent": [6]}
