@@ -23,7 +23,6 @@ from cxr_core.corpus.samples import (
 )
 
 DAMAGED = refused("damaged_image")
-NO_PIXELS = refused("no_pixels")
 PIXEL_DATA = b"\xe0\x7f\x10\0OW\0\0"
 
 
@@ -44,13 +43,13 @@ def _cut() -> Iterator[Row]:
     hard = "a copy that broke off; half a film must not be shown as a whole one"
     for name, expected, length in (
         ("in-preamble", refused("not_an_image"), lambda data: 100),
-        ("after-dicm", NO_PIXELS, lambda data: 132),
-        ("in-meta", NO_PIXELS, lambda data: 180),
-        ("after-meta", NO_PIXELS, lambda data: 144 + int.from_bytes(data[140:144], "little")),
-        ("in-patient", NO_PIXELS, lambda data: data.index(b"\x10\0\x10\0PN") + 12),
-        ("in-tag-of-pixels", NO_PIXELS, lambda data: data.index(PIXEL_DATA) + 3),
+        ("after-dicm", DAMAGED, lambda data: 132),
+        ("in-meta", DAMAGED, lambda data: 180),
+        ("after-meta", DAMAGED, lambda data: 144 + int.from_bytes(data[140:144], "little")),
+        ("in-patient", DAMAGED, lambda data: data.index(b"\x10\0\x10\0PN") + 12),
+        ("in-tag-of-pixels", DAMAGED, lambda data: data.index(PIXEL_DATA) + 3),
         ("in-length-of-pixels", DAMAGED, lambda data: data.index(PIXEL_DATA) + 10),
-        ("before-pixels", NO_PIXELS, lambda data: data.index(PIXEL_DATA) + 12),
+        ("before-pixels", DAMAGED, lambda data: data.index(PIXEL_DATA) + 12),
         ("in-pixels", DAMAGED, lambda data: len(data) // 2),
         ("last-byte", DAMAGED, lambda data: len(data) - 1),
     ):

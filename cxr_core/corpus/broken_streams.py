@@ -15,7 +15,7 @@ import numpy as np
 from pydicom import uid
 from pydicom.encaps import encapsulate
 
-from cxr_core.corpus.broken_dicom import DAMAGED, NO_PIXELS, PIXEL_DATA, broken_row
+from cxr_core.corpus.broken_dicom import DAMAGED, PIXEL_DATA, broken_row
 from cxr_core.corpus.row import Expected, Row, refused, screened
 from cxr_core.corpus.samples import (
     changed,
@@ -295,7 +295,7 @@ def _content() -> Iterator[Row]:
         "dicm-and-nothing",
         "preamble, DICM and noise",
         "only its start is DICOM",
-        NO_PIXELS,
+        DAMAGED,
         lambda: bytes(128) + b"DICM" + np.random.default_rng(1).bytes(3000),
     )
 

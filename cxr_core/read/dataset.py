@@ -14,6 +14,7 @@ from io import BytesIO
 from typing import Any
 
 import pydicom
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
@@ -28,6 +29,7 @@ BROKEN = "The DICOM file is damaged or cut short. Send or export it again from i
 
 _PREAMBLE = 128
 PIXEL_DATA = (b"\xe0\x7f\x10\x00", b"\x7f\xe0\x00\x10")
+_UNDEFINED = 0xFFFFFFFF  # length (PS3.5 7.1.1)
 _MAX_RATIO, _RATIO_MATTERS = 200, 10_000_000
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 _SHUTTER = (
@@ -115,10 +117,22 @@ def parse(data: bytes, settings: Settings, *, whole: bool = True, also: Sequence
     limit = settings.max_file_mb * 1_000_000
     data = _inflated(data, limit)
     dataset = _parse(data, [*_TAGS, *also], whole=whole)
-    if whole and "PixelData" not in dataset and any(tag in data for tag in PIXEL_DATA):
-        # The parser stops without a word where a length leads beyond the end of the file.
+    # The parser stops without a word where a length leads beyond the end of the file.
+    hidden = "PixelData" not in dataset and any(tag in data for tag in PIXEL_DATA)
+    if whole and not dataset.get("PixelData") and (hidden or _broke_off(data)):
         raise DamagedImage(BROKEN)
     return dataset
+
+
+def _broke_off(data: bytes) -> bool:
+    """Whether a file without pixels ends within an element, or before the first: then they may have stood behind."""
+    every = pydicom.dcmread(BytesIO(data), force=True)
+    if not every:
+        return True
+    last = every.get_item(list(every.keys())[-1])
+    if not isinstance(last, RawDataElement) or last.length == _UNDEFINED:
+        return False  # a sequence that was followed to its end
+    return bool(last.value_tell + last.length != len(data))
 
 
 def _parse(data: bytes, tags: list[str], *, whole: bool) -> Dataset:
