@@ -59,8 +59,8 @@ def how() -> None:
     with st.expander("How it is played, and what it leaves out"):
         st.markdown(
             "Films come at random moments, as many by night as by day. A film is of the first group, of the second, or "
-            "of neither. Scores are two bell curves, for films with and without the finding, as far apart as sensitivity "
-            "and specificity say. "
+            "of neither. Scores are two bell curves, of films with and without the finding, as far apart as "
+            "sensitivity and specificity say. "
             "*Urgent* and *soon* in plots and tables say what is on the film, not what was flagged; the urgent films "
             "that were missed stand once more in a line of their own. Whoever is free takes the first film of the "
             "order and finishes it. The first tenth of the days is not counted. Intervals: 95%, by 20 batch means.\n\n"
