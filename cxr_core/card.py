@@ -26,7 +26,8 @@ from cxr_core.records import PRESETS, Interval, ModelRef, OperatingPoint, Urgenc
 FORMAT = 1
 CARD_FILE = "card.json"
 
-Runtime = Literal["litert", "saved_model"]
+Runtime = Literal["litert", "litert_int8", "saved_model"]
+"""Kinds of weights files: LiteRT in single precision, LiteRT in mostly 8 bits, TensorFlow."""
 Role = Literal["detector", "second_opinion", "gate"]
 
 

@@ -98,7 +98,7 @@ class Screener(Models):
         """This run's way to the engine; runs that ask the same networks for boxes of the same floor go together."""
         panel = self.panel
         asked = (*self.detectors, *self.opinions)
-        one_by_one = all(item.runtime_name == "litert" for item in asked)
+        one_by_one = all(item.runtime_name.startswith("litert") for item in asked)
         return engine.shared(self._settings).line(
             lambda films: answer(films, panel, floor),
             (floor, *((id(item.runtime), item.card.ref()) for item in asked)),

@@ -41,11 +41,15 @@ class Settings:
     site_file: str = _setting("", "TOML file of what the site decides; empty means site.toml in the data folder")
     database_seconds: int = _setting(15, "longest wait for a database that is busy or gone, seconds", 1, 600)
     models_dir: Path = _setting(_PACKAGED_MODELS, "folder of model folders")
-    runtime: str = _setting("auto", "litert, tensorflow, or auto: TensorFlow where a GPU is seen, else LiteRT")
+    runtime: str = _setting(
+        "auto",
+        "auto: TensorFlow where a GPU is seen, else LiteRT in 8 bits where a model has such a file; litert: in single "
+        "precision; tensorflow",
+    )
     second_opinions: str = _setting(
         "all", "second opinions asked beside the detectors: all, none, or model names with commas between"
     )
-    threads: int = _setting(0, "CPU threads a model may use; 0 means all cores", 0, 256)
+    threads: int = _setting(0, "CPU threads a model may use; 0 means one a physical core, at most 8", 0, 256)
     batch_size: int = _setting(8, "images a model sees at once", 1, 512)
     batch_wait_ms: int = _setting(
         5, "longest that a film waits for others to fill a batch, ms; never on LiteRT, which gains nothing", 0, 10_000
@@ -121,6 +125,17 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):  # honours containers and taskset; Linux only
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def physical_cores() -> int:
+    """The same without counting a core twice that runs two threads at once: arithmetic gains nothing by its second."""
+    if not hasattr(os, "sched_getaffinity"):
+        return cores()
+    place = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
+    try:
+        return len({Path(place.format(cpu)).read_text(encoding="ascii") for cpu in os.sched_getaffinity(0)})
+    except OSError:
+        return cores()
 
 
 def variable(name: str) -> str:

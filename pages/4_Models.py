@@ -16,7 +16,7 @@ st.title("Models")
 with guarded():
     roster = state.roster()
 
-overview(roster)
+overview(roster, state.settings())
 switches(roster, state.settings())
 
 cards = {card.name: card for card in roster.cards}

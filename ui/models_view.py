@@ -13,7 +13,10 @@ from typing import Any
 import streamlit as st
 
 from cxr_core.card import ModelCard
+from cxr_core.detect import runs_on
+from cxr_core.errors import ModelInvalid
 from cxr_core.records import Interval
+from cxr_core.settings import Settings
 from ui import markup
 from ui.roster import Roster
 from ui.thresholds import interval
@@ -28,18 +31,26 @@ _UNUSED = "Found, not run: other models answer for every one of its labels."
 _SAID = {"normal": "control", "negative": "control", "healthy": "control"}
 
 
-def overview(roster: Roster) -> None:
-    """Every model in one line."""
+def overview(roster: Roster, settings: Settings) -> None:
+    """Every model in one line, with what it runs on."""
     rows = [
         (
             f"{card.name} {card.version}",
             "not run" if card in roster.unused else card.role.replace("_", " "),
             card.title,
             ", ".join(str(label.finding) for label in card.finding_labels),
+            "not run" if card in roster.unused else _device(card, settings),
         )
         for card in roster.cards
     ]
-    st.html(markup.table(("Model", "Role", "What it is", "Answers for"), rows))
+    st.html(markup.table(("Model", "Role", "What it is", "Answers for", "Runs on"), rows))
+
+
+def _device(card: ModelCard, settings: Settings) -> str:
+    try:
+        return runs_on(card, settings)
+    except ModelInvalid:  # a card without a file that can be run; what is wrong is said where it is loaded
+        return "no file to run"
 
 
 def facts(card: ModelCard, roster: Roster) -> None:

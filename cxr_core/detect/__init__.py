@@ -18,8 +18,10 @@ from cxr_core.detect.registry import (
     opinion_cards,
     why_not,
 )
+from cxr_core.detect.runtimes import runs_on
 
 __all__ = [
     "Detection", "Detector", "Evidence", "Opinions", "Region", "Unusable", "clear", "folder_card", "load_cards",
-    "load_detector", "load_detectors", "load_opinions", "model_folders", "opinion_cards", "why_not",
+    "load_detector", "load_detectors", "load_opinions", "model_folders", "opinion_cards", "runs_on",
+    "why_not",
 ]  # fmt: skip

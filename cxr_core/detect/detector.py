@@ -80,7 +80,7 @@ class Detector:
 
     @property
     def runtime_name(self) -> str:
-        """``litert`` or ``tensorflow``."""
+        """``litert``, ``litert_int8`` or ``tensorflow``."""
         return self.runtime.name
 
     def detect(self, batch: Floats, floor: float = 0.05) -> tuple[Detection, ...]:

@@ -49,6 +49,10 @@ class Runtime(Protocol):
     name: str
     has_maps: bool
 
+    def warm_up(self, most: int) -> None:
+        """Make ready for batches of up to ``most`` images, so that the first film does not pay for it."""
+        ...
+
     def run(self, batch: Floats, *, maps: bool = False) -> RawOutput:
         """The answer to (N, h, w, c) float32 in the card's value range; N at least 1.
 

@@ -10,21 +10,27 @@ from pathlib import Path
 
 from cxr_core.card import ModelCard, sha256_of
 from cxr_core.card import Runtime as RuntimeKey
-from cxr_core.detect.litert import LiteRTRuntime
+from cxr_core.detect.gpu import gpu_name
+from cxr_core.detect.litert import Int8Runtime, LiteRTRuntime
 from cxr_core.detect.raw import Runtime
-from cxr_core.detect.saved_model import SavedModelRuntime, sees_gpu
+from cxr_core.detect.saved_model import SavedModelRuntime, sees_gpu, tensorflow
 from cxr_core.errors import ModelInvalid
-from cxr_core.settings import Settings, cores
+from cxr_core.settings import Settings, physical_cores
 
 RUNTIMES: dict[RuntimeKey, Callable[[Path, ModelCard, int], Runtime]] = {
     "litert": LiteRTRuntime,
+    "litert_int8": Int8Runtime,
     "saved_model": SavedModelRuntime,
 }
 
 
+MOST_THREADS = 8
+"""Networks of a few million weights have no work for more; a further thread waits for the others at every layer."""
+
+
 def choose(card: ModelCard, settings: Settings) -> RuntimeKey:
     """The runtime of ``settings`` where the folder has its file, else the one that it has."""
-    wish: RuntimeKey = "litert"
+    wish: RuntimeKey = "litert_int8" if settings.runtime == "auto" and "litert_int8" in card.files else "litert"
     if settings.runtime == "tensorflow" or (
         settings.runtime == "auto" and "saved_model" in card.files and sees_gpu(threads(settings))
     ):
@@ -34,6 +40,19 @@ def choose(card: ModelCard, settings: Settings) -> RuntimeKey:
         found = ", ".join(card.files) or "none"
         raise ModelInvalid(f"card of {card.name} names files for {found}; expected {' or '.join(RUNTIMES)}")
     return wish if wish in held else held[0]
+
+
+def runs_on(card: ModelCard, settings: Settings) -> str:
+    """What a model is run with and on, for people; opens no network."""
+    count = threads(settings)
+    cpu = f"CPU, {count} thread{'s' if count > 1 else ''}"
+    match choose(card, settings):
+        case "litert":
+            return f"LiteRT in single precision on {cpu}"
+        case "litert_int8":
+            return f"LiteRT in 8 bits on {cpu}"
+        case _:
+            return f"TensorFlow on {gpu_name(tensorflow(count)) if sees_gpu(count) else cpu}"
 
 
 def open_runtime(folder: Path, card: ModelCard, key: RuntimeKey, settings: Settings) -> Runtime:
@@ -48,9 +67,11 @@ def open_runtime(folder: Path, card: ModelCard, key: RuntimeKey, settings: Setti
             f"{weights.path} of {card.name} is not the file its card describes: sha256 is {found[:12]}..., "
             f"expected {weights.sha256[:12]}...; copy the whole model folder again"
         )
-    return RUNTIMES[key](path, card, threads(settings))
+    runtime = RUNTIMES[key](path, card, threads(settings))
+    runtime.warm_up(settings.batch_size)
+    return runtime
 
 
 def threads(settings: Settings) -> int:
-    """CPU threads a network may use: the setting, else every core this process may run on."""
-    return settings.threads or cores()
+    """CPU threads a network may use: the setting, else one on each physical core this process may run on."""
+    return settings.threads or min(MOST_THREADS, physical_cores())

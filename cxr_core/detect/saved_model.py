@@ -12,12 +12,14 @@ import contextlib
 import logging
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cxr_core.card import InputSpec, ModelCard
+from cxr_core.detect import gpu
 from cxr_core.detect.raw import (
     API_OUTPUTS,
     CLASS_MAPS,
@@ -56,12 +58,17 @@ def sees_gpu(threads: int) -> bool:
 
 
 class SavedModelRuntime:
-    """A SavedModel's serving function; TensorFlow lets many threads call it at once."""
+    """A SavedModel's serving function; TensorFlow lets many threads call it at once.
+
+    ``on``: the GPU's name; found out unless said. There, batches are padded to few sizes, and precision is halved where
+    the answers stay the same.
+    """
 
     name = "tensorflow"
 
-    def __init__(self, path: Path, card: ModelCard, threads: int) -> None:
+    def __init__(self, path: Path, card: ModelCard, threads: int, on: str | None = None) -> None:
         self._tf = tensorflow(threads)
+        self._gpu = gpu.gpu_name(self._tf) if on is None else on
         self._card = card
         self._loaded = _load(self._tf, path, card)  # the function dies with the object it came from
         self._function = self._loaded.signatures[SIGNATURE]
@@ -73,15 +80,33 @@ class SavedModelRuntime:
         self._outputs = tuple(outputs)
         self.has_maps = CLASS_MAPS in outputs and not self._foreign
 
+    def warm_up(self, most: int) -> None:
+        """On a GPU: settle the precision, then meet every batch size once."""
+        if not self._gpu or self._one_by_one:
+            return
+        spec = self._card.input
+        shape = (spec.height, spec.width, spec.channels)
+        greys = np.random.default_rng(0).uniform(*spec.value_range, (1, *shape)).astype(np.float32)
+        names = API_OUTPUTS if self._foreign else wanted(self._outputs, maps=False)
+        if not self._foreign:  # a decoded export lists other boxes for the least difference: nothing to compare
+            run = partial(self._answer, names=names)
+            gpu.half_precision.settle(self._tf, run, greys, self._card.name)
+        for size in gpu.sizes(most):
+            self._answer(np.zeros((size, *shape), np.float32), names=names)
+
+    def _answer(self, batch: Floats, *, names: tuple[str, ...]) -> dict[str, Any]:
+        return self._call(self._pictures(batch), names)
+
     def run(self, batch: Floats, *, maps: bool = False) -> RawOutput:
         """All images at once, or one by one where the export accepts no more."""
-        pictures = self._pictures(batch)
+        count = len(batch)
+        pictures = self._pictures(gpu.padded(batch) if self._gpu and not self._one_by_one else batch)
         names = API_OUTPUTS if self._foreign else wanted(self._outputs, maps)
         if self._one_by_one:
             each = [self._call(picture[None], names) for picture in pictures]
             answer = {name: np.concatenate([one[name] for one in each]) for name in names}
         else:
-            answer = self._call(pictures, names)
+            answer = {name: values[:count] for name, values in self._call(pictures, names).items()}
         return from_api(answer, self._card) if self._foreign else collect(answer, maps)
 
     def _pictures(self, batch: Floats) -> Any:

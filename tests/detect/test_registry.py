@@ -152,7 +152,7 @@ def test_weights_outside_the_model_folder_are_refused(copied):
 def test_a_card_that_names_no_runtime_s_file_is_refused(copied):
     settings, folder = copied
     recard(folder, lambda card: card.update(files={"onnx": card["files"]["litert"]}))
-    with pytest.raises(ModelInvalid, match="names files for onnx; expected litert or saved_model"):
+    with pytest.raises(ModelInvalid, match="names files for onnx; expected litert or litert_int8 or saved_model"):
         load_detectors(settings)
 
 
