@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cxr_core.commands.console import MISUSE, NOTHING, OK, OpenScreener, fail
-from cxr_core.errors import DeliveryFailed, NotExportable
+from cxr_core.errors import DeliveryFailed, NotExportable, RecordError
 from cxr_core.settings import Settings
 from cxr_core.store import Store
 
@@ -29,7 +29,7 @@ burnt-in boxes), fhir (R4 bundle), hl7 (v2 ORU^R01). A film without a DICOM iden
 capture, source-*.dcm, is written beside what refers to it. The same result gives the same bytes, UIDs included.
 
 exit code: 0 if every film gave at least one file, also if some formats cannot be had for it (they are named), 1 if a
-film gave none or a server did not take it, 2 for wrong arguments or where STUDY is not, or not clearly, in the worklist.
+film gave none or a server did not take it, 2 for wrong arguments or where STUDY is not one study of the worklist.
 
 Research use only, not for diagnosis. Expert review required."""
 
@@ -89,7 +89,7 @@ def _one(key: str, formats: tuple[str, ...], args: argparse.Namespace, outgoing:
     """Export one image; whether it gave a file, and a server took it if one was asked to."""
     try:
         done = outgoing.export(key, formats, every_box=args.all_boxes)
-    except NotExportable as exc:
+    except (NotExportable, RecordError) as exc:
         print(f"{key[:12]}: {exc}", file=sys.stderr)
         return False
     for notice in done.notices:

@@ -64,10 +64,10 @@ FINDINGS: Mapping[str, Coding] = MappingProxyType(
 )
 """What each label means to other systems: radiographic signs, coded as findings."""
 
-LUNG = Coding("39607008", "SCT", "Lung", "PS3.16 CID 4031")
+LUNG = Coding("39607008", "SCT", "Lung", "PS3.16 CID 7151")
 PLEURA = Coding("3120008", "SCT", "Pleura", "PS3.16 CID 7151")
-HEART = Coding("80891009", "SCT", "Heart", "PS3.16 CID 4031")
-CHEST = Coding("816094009", "SCT", "Chest", "PS3.16 CID 4031")
+HEART = Coding("80891009", "SCT", "Heart", "PS3.16 CID 7151")
+CHEST = Coding("816094009", "SCT", "Chest", "PS3.16 CID 7151")
 
 SITES: Mapping[str, Coding] = MappingProxyType(
     dict.fromkeys(FINDINGS, LUNG) | {"Cardiomegaly": HEART, "Effusion": PLEURA, "Pneumothorax": PLEURA}
@@ -75,7 +75,7 @@ SITES: Mapping[str, Coding] = MappingProxyType(
 """The part of the body a label speaks of. Side and lobe are not told: no model here knows them."""
 
 PROCEDURE = Coding("399208008", "SCT", "Plain chest X-ray", "SNOMED CT International, procedure")
-REPORT = Coding("18748-4", "LN", "Diagnostic imaging study", "LOINC; PS3.16 CID 7000")
+REPORT = Coding("18748-4", "LN", "Diagnostic Imaging Report", "PS3.16 CID 7000")
 
 SCORE = Coding("111012", "DCM", "Certainty of Finding", "PS3.16 annex D; CAD templates, TID 4006 and 4104")
 THRESHOLD = Coding("122411", "DCM", "Threshold Value", "PS3.16 annex D")

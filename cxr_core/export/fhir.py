@@ -18,7 +18,7 @@ from cxr_core.export import codes
 from cxr_core.export.codes import Coding
 from cxr_core.export.objects import MODEL_NAME, person_name
 from cxr_core.export.origin import Origin
-from cxr_core.export.result import NOTICE, Mark, Result, marks
+from cxr_core.export.result import NOTICE, Mark, Result, clean, marks
 from cxr_core.export.uids import uuid_of
 from cxr_core.export.upright import upright
 from cxr_core.records import LABELS
@@ -247,7 +247,11 @@ class _Resources:
 
 
 def words(result: Result) -> Iterator[str]:
-    """The result in sentences: that it is research, the lane and why, then what a reader said."""
+    """The result in sentences of clean text: that it is research, the lane and why, then what a reader said."""
+    yield from (text for text in map(clean, _words(result)) if text)
+
+
+def _words(result: Result) -> Iterator[str]:
     yield NOTICE
     if result.synthetic:
         yield "Generated phantom, not a radiograph of a person."
@@ -259,7 +263,7 @@ def words(result: Result) -> Iterator[str]:
         told = {"agree": "agrees with", "disagree": "disagrees with"}.get(review.decision)
         yield f"The reader {told} the flags." if told else "A reader has looked at it."
         yield from (f"{item.label}: {codes.VERDICTS[item.status].meaning}." for item in review.findings)
-        yield from (text for text in (review.comment, review.impression) if text)
+        yield from (review.comment, review.impression)
 
 
 def _study_identifier(origin: Origin) -> Json:

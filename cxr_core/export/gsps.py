@@ -70,7 +70,7 @@ def presentation(result: Result, origin: Origin, curve: Curve | None, *, replace
     turned = upright((notice.code for notice in result.screening.warnings), origin.width, origin.height)
     source = film(origin)
     layers = [GraphicLayer(name, place, said) for place, (name, said) in enumerate(_LAYERS, 1)]
-    voi, falling = _voi(curve, result.window or Window(), inverted=turned.inverted)
+    voi, falling, lift = _voi(curve, result.window or Window(), inverted=turned.inverted)
     dark = falling != bool(result.window and result.window.inverted)
     state = GrayscaleSoftcopyPresentationState(
         referenced_images=[source],
@@ -85,7 +85,7 @@ def presentation(result: Result, origin: Origin, curve: Curve | None, *, replace
         **equipment(result),
     )
     state.BodyPartExamined = "CHEST"
-    _rescaled(state, curve)
+    _rescaled(state, curve, lift)
     _turned(state, turned)
     return state
 
@@ -140,14 +140,15 @@ def _words(mark: Mark, turned: Upright) -> TextObject:
 
 def _voi(
     curve: Curve | None, window: Window, *, inverted: bool
-) -> tuple[list[SoftcopyVOILUTTransformation] | None, bool]:
-    """The VOI transform that shows the film through the reader's window, and whether its greys fall with the values.
+) -> tuple[list[SoftcopyVOILUTTransformation] | None, bool, int]:
+    """The VOI transform that shows the film through the reader's window; whether greys fall with the values; a lift.
 
     Falling greys are shown by an INVERSE presentation LUT: the state's own shape decides, whatever the file's
-    photometric interpretation says (PS3.3 C.11.6.1.2).
+    photometric interpretation says (PS3.3 C.11.6.1.2). The lift is what has to be added to the values before the
+    transform, since a table has no negative first value here.
     """
     if curve is None:
-        return None, inverted
+        return None, inverted, 0
     order = np.argsort(curve.values, kind="stable")
     values, greys = curve.values[order], np.clip(curve.greys[order], 0.0, 1.0)
     greys = 1.0 - greys if inverted else greys
@@ -156,14 +157,17 @@ def _voi(
     rising = 1.0 - shown if falling else shown
     ends = _line(values, rising)
     if ends is None and values[-1] - values[0] < _MOST_ENTRIES:
-        return [SoftcopyVOILUTTransformation(voi_luts=[_table(values, rising)])], falling
+        lift = max(0, -int(np.floor(values[0])))
+        return [SoftcopyVOILUTTransformation(voi_luts=[_table(values + lift, rising)])], falling, lift
     low, high = ends or (float(values[0]), float(values[-1]))
     # PS3.3 C.11.2.1.2.1: a LINEAR window of width w and centre c leads from c - 0.5 - (w - 1) / 2 to as much above.
     centre, width = (low + high) / 2 + 0.5, high - low + 1.0
     window_of = SoftcopyVOILUTTransformation(
-        window_center=[round(centre, 4)], window_width=[max(1.0, round(width, 4))], window_explanation=("As read",)
+        window_center=[round(centre, 4)],
+        window_width=[max(1.0, round(width, 4))],
+        window_explanation=("As read",),
     )
-    return [window_of], falling
+    return [window_of], falling, 0
 
 
 def _line(values: Values, greys: Values) -> tuple[float, float] | None:
@@ -185,11 +189,12 @@ def _table(values: Values, greys: Values) -> VOILUT:
     return VOILUT(first_mapped_value=first, lut_data=entries, lut_explanation="As read")
 
 
-def _rescaled(state: Dataset, curve: Curve | None) -> None:
-    """The modality transform in the state itself, as C.11.1 asks of one that has a VOI transform."""
-    if curve is None or curve.slope is None or "ModalityLUTSequence" in state:
+def _rescaled(state: Dataset, curve: Curve | None, lift: int) -> None:
+    """The state's own modality transform, which takes the place of the file's (PS3.4 N.2.1); lifted where asked."""
+    if curve is None or (curve.slope is None and not lift):
         return
-    state.RescaleSlope, state.RescaleIntercept, state.RescaleType = curve.slope, curve.intercept or 0.0, "US"
+    state.RescaleSlope, state.RescaleIntercept = curve.slope or 1.0, (curve.intercept or 0.0) + lift
+    state.RescaleType = "US"
 
 
 def _turned(state: Dataset, turned: Upright) -> None:

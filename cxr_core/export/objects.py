@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from cxr_core.export.origin import Origin
-from cxr_core.export.result import EXPORTER, Result
+from cxr_core.export.result import EXPORTER, Result, clean
 from cxr_core.export.uids import uid_of
 
 MANUFACTURER = "Chest X-ray triage"
@@ -115,7 +115,7 @@ def finished(dataset: Dataset, at: datetime) -> bytes:
 
 def person_name(text: str) -> str:
     """What a reader typed as a name -> a person's name (PS3.5 6.2): the last word is the family name."""
-    words = text.replace("\\", " ").replace("=", " ").split()
+    words = clean(text.replace("\\", " ").replace("=", " ")).split()
     if not words:
         return "Reader^Not named"
     if "^" in text:

@@ -162,6 +162,12 @@ def told(mark: Mark) -> str:
     return f"{mark.label}{score}{words}"
 
 
+def clean(text: str) -> str:
+    """A text that every format can hold: one line, without control characters and halves of characters."""
+    kept = "".join(char if char.isprintable() else " " for char in text)
+    return " ".join(kept.split())
+
+
 def _shown(result: Result, said: list[FindingReview]) -> Iterator[Finding]:
     seen: set[str] = set()
     spoken_of: list[FindingReview] = []

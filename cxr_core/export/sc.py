@@ -20,7 +20,7 @@ from cxr_core.errors import NotExportable
 from cxr_core.export.objects import common, equipment, film
 from cxr_core.export.origin import Origin
 from cxr_core.export.picture import annotated
-from cxr_core.export.result import NOTICE, Result, Window
+from cxr_core.export.result import NOTICE, Result, Window, clean
 
 SOP_CLASS = "1.2.840.10008.5.1.4.1.1.7"
 
@@ -126,7 +126,7 @@ def _derived(result: Result, replaces: str) -> str:
         *mends,
         *([f"Replaces {replaces}."] if replaces else []),
     ]
-    return " ".join(said)[:1024]
+    return clean(" ".join(said))[:1024]
 
 
 def _reference(origin: Origin) -> Dataset:

@@ -47,7 +47,7 @@ from cxr_core.export import codes
 from cxr_core.export.codes import Coding
 from cxr_core.export.objects import MANUFACTURER, MODEL_NAME, common, device_uid, film, person_name, series_uid
 from cxr_core.export.origin import Origin
-from cxr_core.export.result import NOTICE, Mark, Result, marks
+from cxr_core.export.result import NOTICE, Mark, Result, clean, marks
 from cxr_core.export.uids import uid_of
 from cxr_core.export.upright import Upright, upright
 from cxr_core.records import LABELS, Box, ModelRef, Review
@@ -152,7 +152,7 @@ def _group(
     ref = result.speakers.get(mark.label) if mark.by == "model" else None
     return PlanarROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=_tracked(origin, name),
-        referenced_region=_region(turned.box(mark.box), origin),
+        referenced_region=region(turned.box(mark.box), origin),
         finding_type=concept(codes.FINDINGS[mark.label] if known else codes.other(mark.label)),
         finding_sites=[FindingSite(concept(codes.SITES.get(mark.label, codes.CHEST)))],
         algorithm_id=_algorithm(ref),
@@ -161,8 +161,8 @@ def _group(
     )
 
 
-def _region(box: Box, origin: Origin) -> ImageRegion:
-    """A rectangle as a closed polyline: PS3.3 C.18.6.1.2 knows none; points are (column, row), from the corner."""
+def region(box: Box, origin: Origin) -> ImageRegion:
+    """A rectangle in the source's pixels as a closed polyline of (column, row): PS3.3 C.18.6.1.2 knows no rectangle."""
     x1, y1, x2, y2 = box.as_tuple()
     return ImageRegion(
         GraphicTypeValues.POLYLINE,
@@ -171,9 +171,9 @@ def _region(box: Box, origin: Origin) -> ImageRegion:
     )
 
 
-def box_of(region: ImageRegion) -> Box:
-    """The rectangle that a region made by ``report`` holds, in the source's pixels."""
-    points = np.asarray(region.value, np.float64)
+def box_of(found: ImageRegion) -> Box:
+    """The rectangle of a region that ``region`` made, in the source's pixels."""
+    points = np.asarray(found.value, np.float64)
     (x1, y1), (x2, y2) = points.min(0), points.max(0)
     if len(points) != 5:
         raise RecordError(f"a rectangle has four corners and comes back to the first, got {len(points)} points")
@@ -222,19 +222,20 @@ def _texts(result: Result, origin: Origin) -> Iterator[tuple[Coding, str]]:
     if result.synthetic:
         yield codes.COMMENT, "Generated phantom, not a radiograph of a person."
     if result.screening.refusal:
-        yield codes.COMMENT, f"Not screened ({result.screening.refusal.code}): {result.screening.refusal.message}"
+        refusal = result.screening.refusal
+        yield codes.COMMENT, clean(f"Not screened ({refusal.code}): {refusal.message}")
     for notice in (*result.screening.warnings, *origin.notices):
-        yield codes.COMMENT, f"{notice.code}: {notice.message}"
+        yield codes.COMMENT, clean(f"{notice.code}: {notice.message}")
     if result.screening.scores:
-        yield codes.COMMENT, f"Thresholds: {result.preset}."
+        yield codes.COMMENT, f"Thresholds: {clean(result.preset)}."
     review = result.review
     if review and review.said:
         if review.role:
-            yield codes.COMMENT, f"Reader's role: {review.role}"
+            yield codes.COMMENT, f"Reader's role: {clean(review.role)}"
         if review.comment:
-            yield codes.COMMENT, f"Reader: {review.comment}"
-        if review.impression:
-            yield codes.IMPRESSION, review.impression
+            yield codes.COMMENT, f"Reader: {clean(review.comment)}"
+        if clean(review.impression):
+            yield codes.IMPRESSION, clean(review.impression)
 
 
 def _signed(review: Review | None) -> Review | None:
