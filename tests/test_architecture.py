@@ -35,8 +35,7 @@ SOURCES = {"corpus": {"phantom"}, "simulate": {"triage"}}
 
 JOINERS = {
     "pipeline", "models", "answers", "explained", "shortcut", "intake", "opening", "deidentify", "commands", "__main__",
-    "exchange", "outgoing",
-}  # fmt: skip
+    "exchange", "outgoing", "queueing", "takeout"}  # fmt: skip
 """pipeline joins the chain, with a part of its work in each of the modules that it alone imports."""
 
 

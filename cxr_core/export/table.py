@@ -40,12 +40,16 @@ COLUMNS = (*_BEFORE, *(f"ensemble_{label}" for label in LABELS), "opinions")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What a line of the table is made of; ``ranked`` was judged by the thresholds given to ``to_csv``."""
+    """What a line of the table is made of.
+
+    ``ranked`` was judged by ``thresholds``, which a film keeps once it was read; None: by those given to ``to_csv``.
+    """
 
     ranked: Ranked
     received_at: datetime | None = None
     screened_at: datetime | None = None
     review: Review | None = None
+    thresholds: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +127,7 @@ def parsed(lines: Iterable[Mapping[str, str]]) -> tuple[TableRow, ...]:
 def table_row(row: Row, thresholds: Mapping[str, float]) -> TableRow:
     """The line that ``to_csv`` writes for a row."""
     screening, assessment, review = row.ranked.screening, row.ranked.assessment, row.review
-    image = screening.image
+    image, used = screening.image, row.thresholds or thresholds
     return TableRow(
         file=screening.file,
         sha256=screening.sha256,
@@ -139,7 +143,7 @@ def table_row(row: Row, thresholds: Mapping[str, float]) -> TableRow:
         width=image.width if image else None,
         height=image.height if image else None,
         view=(image.view or "") if image else "",
-        labels={label: _label_cells(row.ranked, label, thresholds[label]) for label in LABELS},
+        labels={label: _label_cells(row.ranked, label, used[label]) for label in LABELS},
         reviewer_decision=review.decision if review else "",
         reviewer_comment=review.comment if review else "",
         reviewed_at=review.reviewed_at if review else None,
