@@ -77,7 +77,7 @@ SITES: Mapping[str, Coding] = MappingProxyType(
 PROCEDURE = Coding("399208008", "SCT", "Plain chest X-ray", "SNOMED CT International, procedure")
 REPORT = Coding("18748-4", "LN", "Diagnostic Imaging Report", "PS3.16 CID 7000")
 
-SCORE = Coding("111012", "DCM", "Certainty of Finding", "PS3.16 annex D; CAD templates, TID 4006 and 4104")
+SCORE = Coding("111012", "DCM", "Certainty of Finding", "PS3.16 annex D")
 THRESHOLD = Coding("122411", "DCM", "Threshold Value", "PS3.16 annex D")
 UNIT = Coding("1", "UCUM", "no units", "PS3.16 CID 7181")
 COMMENT = Coding("121106", "DCM", "Comment", "PS3.16 annex D")

@@ -45,6 +45,7 @@ def film(**facts) -> bytes:
 def header(**changes) -> pydicom.Dataset:
     """The header of a DX as read from a file, with attributes changed, or removed where None."""
     dataset = pydicom.dcmread(io.BytesIO(film()))
+    dataset.SpecificCharacterSet = "ISO_IR 192"
     for keyword, value in changes.items():
         if value is None:
             del dataset[keyword]
