@@ -139,9 +139,14 @@ class Listener:
         return SUCCESS, ""
 
     def _accepted(self, event: evt.Event) -> None:
-        for context in event.assoc.rejected_contexts:
-            self._counts.refused("an association asked for a SOP class or transfer syntax that is not taken")
-            _log.warning("%r asked for %s, which is not taken", event.assoc.requestor.ae_title, _named(context))
+        """Archives offer every class that they know; it is worth a line only where none of them is taken."""
+        if not event.assoc.accepted_contexts:
+            offered = event.assoc.rejected_contexts
+            self._counts.refused("an association offered no SOP class and transfer syntax that is taken")
+            _log.warning(
+                "%r offered nothing that is taken, but %s%s", str(event.assoc.requestor.ae_title),
+                ", ".join(map(_named, offered[:3])) or "nothing at all", " and more" if len(offered) > 3 else "",
+            )  # fmt: skip
 
     def _rejected(self, event: evt.Event) -> None:
         asked: Any = event.assoc.requestor.primitive

@@ -3,8 +3,11 @@
 import json
 import shutil
 import socket
+import ssl
 import subprocess
+import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +35,52 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+class Front(threading.Thread):
+    """HTTPS before an archive's HTTP, as hospitals run it: Debian's Orthanc 1.10.1 dies at its first HTTPS request."""
+
+    def __init__(self, certificate: str, key: str, behind: int) -> None:
+        super().__init__(daemon=True)
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificate, key)
+        self._behind = behind
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listening.getsockname()[1])
+
+    def run(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listening.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def stop(self) -> None:
+        with suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        self.join()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with (
+            suppress(OSError),
+            connection,
+            self._context.wrap_socket(connection, server_side=True) as outer,
+            socket.create_connection(("127.0.0.1", self._behind)) as inner,
+        ):
+            back = threading.Thread(target=_pass_on, args=(inner, outer), daemon=True)
+            back.start()
+            _pass_on(outer, inner)
+            back.join()
+
+
+def _pass_on(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while piece := source.recv(65_536):
+            sink.sendall(piece)
+    with suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
+
+
 @dataclass
 class Orthanc:
     """An archive with DICOM and DICOMweb; ``stop`` and ``start`` keep what it holds."""
@@ -46,7 +95,7 @@ class Orthanc:
 
     @property
     def base(self) -> str:
-        return f"http{'s' if self.tls else ''}://localhost:{self.http}"
+        return f"http://localhost:{self.http}"
 
     @property
     def web(self) -> str:
@@ -75,7 +124,9 @@ class Orthanc:
         self.process = None
 
     def close(self) -> None:
-        self.stop()
+        if self.process:  # its folder goes with the test: no need to let it put things in order
+            self.process.kill()
+            self.process.wait()
         self.session.close()
 
     def configuration(self) -> dict:

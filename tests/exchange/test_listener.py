@@ -111,7 +111,14 @@ def test_a_class_that_holds_no_films_is_not_agreed_on(listen):
     assert [context.result for context in association.rejected_contexts] == [3]  # PS3.8 9.3.3.2: abstract syntax
     assert [context.abstract_syntax for context in association.accepted_contexts] == [DX]
     association.release()
-    assert listener.facts()["refused"] == 1
+
+
+def test_an_association_that_offers_no_film_is_told_so_and_counted(listen, caplog):
+    listener = listen()
+    association = associate(listener, CTImageStorage)
+    assert not association.is_established
+    wait_until(lambda: listener.facts()["refused"] == 1)
+    assert "offered nothing that is taken, but CT Image Storage" in caplog.text
 
 
 @pytest.mark.parametrize(("uid", "status"), [(CTImageStorage, 0x0122), ("1.2.840.10008.5.1.4.1.1.1", 0xA900)])
