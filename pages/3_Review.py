@@ -1,15 +1,18 @@
-"""Review: one film large, its boxes, its nine scores against the thresholds, and what a person says of it."""
+"""Review: one film large, its boxes, its scores against the thresholds, and what a person says of it."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from ui import state
+from ui import blind, state
+from ui.case import Case
+from ui.context_view import patient_context
 from ui.frame import empty, guarded, page, trouble
 from ui.opinions_view import opinions_note
+from ui.panel_view import conflict, findings, refused, signing, why_here, words
 from ui.queue import by_key, queue
 from ui.refused_view import doubts
-from ui.review_view import decision, film_area, header, scores_panel
+from ui.review_view import film_area, gone, header, order_of
 from ui.state import ADDRESS, FILM, READING_LIST
 from ui.thresholds import current
 
@@ -45,22 +48,32 @@ def review() -> None:
         items = by_key(queue(state.entries_with(wanted), thresholds.values, site.screener))
         if wanted not in items and (wanted or not items):  # never another film in the place of the one asked for
             empty("This film is not in the worklist", "It may have been removed. The worklist has every other film.")
+            gone(wanted)
             return
-        order = [key for key in st.session_state.get(READING_LIST, ()) if key in items]
-        if wanted not in order:
-            order = list(items)
+        order = order_of(items, wanted, st.session_state.get(READING_LIST, ()))
         item = items[wanted or order[0]]
         st.session_state[FILM] = item.entry.key
         st.query_params[FILM] = st.session_state[ADDRESS] = item.entry.key
-        header(item, order, site.screener.models_key)
+        case = Case(item, site, thresholds, blind.reads_blind(item.entry), items.get)
+        if not case.blind:
+            blind.shown(item.entry)
+        header(case, order)
         left, right = st.columns([2.5, 1], gap="medium")
         with left, st.container(key="film"):
-            film_area(item, order, items, site, thresholds.values)
+            film_area(case, order, items.get)
         with right, st.container(key="panel"):
-            decision(item, site.store)
-            scores_panel(item, thresholds)
-            opinions_note(item.entry.screening)
-            doubts(item, site)
+            conflict(case)
+            if item.entry.screening.refusal:
+                refused(case)
+            else:
+                findings(case)
+            words(case)
+            signing(case)
+            patient_context(case)
+            if not case.blind:
+                why_here(case)
+                opinions_note(item.entry.screening)
+                doubts(item, site)
 
 
 review()

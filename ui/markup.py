@@ -82,20 +82,44 @@ def score_table(
     return f'<div class="cxr-scores" title="{escape(versions)}">{rows}</div>'
 
 
+def blind_table() -> str:
+    """The nine classes for a reader who has not committed yet: names alone."""
+    rows = "".join(
+        f'{_score_head(label)}<span class="verdict"></span><span class="number"></span></div>' for label in LABELS
+    )
+    return f'<div class="cxr-scores"><div class="cxr-quiet">What do you see?</div>{rows}</div>'
+
+
+def conflict(who: str, when: str, signed: bool) -> str:
+    """Somebody else was first: who, when, and that nothing is lost."""
+    signed_too = " and signed it off" if signed else ""
+    return (
+        f'<b role="alert">{escape(who)} saved a review of this film at {escape(when)}{signed_too}, after you began '
+        "yours.</b>"
+        + quiet("Neither was changed. Theirs is stored; yours is shown here and kept in this window, not saved yet.")
+    )
+
+
 def _score_row(label: str, score: float, threshold: float, preset: str, placed: Collection[str]) -> str:
     flagged = score >= threshold
     dashed = " dashed" if label == COVID else ""
     # A flag without a box is one that the model could not place, which does not make it less.
     unplaced = ". The model shows no place for it." if flagged and label not in placed else ""
     return (
-        f'<div class="cxr-score{" flagged" if flagged else ""}" data-label="{escape(label)}">'
-        f'<span class="swatch{dashed}" style="background:{LABEL_STYLES[label].colour}"></span>'
-        f'<span class="label">{escape(label)}</span>'
+        f"{_score_head(label, flagged=flagged)}"
         f'<span class="verdict">{"flagged" if flagged else "not flagged"}</span>'
         f'<span class="number">{score:.2f}</span>'
         f'<span class="track"><i class="fill{dashed}" style="width:{100 * reach(score, threshold):.1f}%;'
         f'background:{LABEL_STYLES[label].colour}"></i><i class="tick"></i></span>'
         f'<span class="sentence">{score_sentence(score, threshold, preset)}{unplaced}</span></div>'
+    )
+
+
+def _score_head(label: str, *, flagged: bool = False) -> str:
+    return (
+        f'<div class="cxr-score{" flagged" if flagged else ""}" data-label="{escape(label)}">'
+        f'<span class="swatch{" dashed" if label == COVID else ""}" '
+        f'style="background:{LABEL_STYLES[label].colour}"></span><span class="label">{escape(label)}</span>'
     )
 
 

@@ -1,32 +1,27 @@
-"""The parts of the review page: where one stands, the film, the scores, the decision.
+"""The film side of the review page: where one stands, the film in its viewer, an earlier one to compare with.
 
-In: one queued study and the order around it. Out: drawings; decisions go to the store at once and can be undone.
+In: a case and the order around it. Out: drawings; what a reader does goes to the case. A blind reader's film is drawn
+without anything that a model said.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any, cast
+from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
 from cxr_core.errors import CxrError
-from cxr_core.records import Decision, Review, Screening
-from cxr_core.store import Entry, Store
-from ui import explain_view, films, markup, state
-from ui.frame import told, wrong
-from ui.opinions_view import beside
+from cxr_core.store import Entry
+from ui import blind, desk, explain_view, films, markup, state, verdicts
+from ui.case import STROKE, Case
+from ui.frame import wrong
 from ui.queue import Queued, patient, tags, waited
 from ui.refused_view import anyway, picture
-from ui.state import FILM, Site
-from ui.thresholds import Thresholds
-from ui.viewer import FilmAddress, Study, address, drawn_findings, viewer
+from ui.said import sentences
+from ui.state import FILM
+from ui.viewer import Earlier, FilmAddress, Heard, Study, address, viewer
 
-_BUTTONS = (("agree", "Agree", "a"), ("disagree", "Disagree", "d"))
-_WORDS = {"agree": "You agreed", "disagree": "You disagreed", "none": "with the flags"}
-_REFUSED_BUTTONS = (("agree", "Seen to", "a"),)
-_REFUSED_WORDS = _WORDS | {"agree": "Seen to", "none": "by a person"}
+_BLIND_EVIDENCE = {"labels": [], "why": "Blind first read", "first": "", "maps": None, "trouble": ""}
 
 
 def step_to(order: Sequence[str], step: int) -> None:
@@ -35,19 +30,39 @@ def step_to(order: Sequence[str], step: int) -> None:
     st.session_state[FILM] = order[min(len(order) - 1, max(0, here + step))]
 
 
-def header(item: Queued, order: Sequence[str], models: str) -> None:
-    """Previous, where one stands, next; then what film this is."""
-    here = list(order).index(item.entry.key)
+def header(case: Case, order: Sequence[str]) -> None:
+    """Previous, where one stands, next; then what film this is, and the switch for blind reading."""
+    entry, models = case.entry, case.site.screener.models_key
+    here = list(order).index(entry.key)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         _step_button("Previous", "k", order, -1, disabled=here == 0)
         st.html(f"<b>{here + 1} of {len(order)}</b>", width="content")
         _step_button("Next", "j", order, 1, disabled=here == len(order) - 1)
-        st.html(markup.lane(item.lane), width="content")
-        wait = f"rank {item.ranked.rank} · waiting {waited(item.entry.received_at, state.now())}"
-        st.html(markup.study(item.entry.screening.file, tags(item.entry, models), wait), width="stretch")
-    whose = patient(item.entry.screening)
+        waiting = f"waiting {waited(entry.received_at, state.now())}"
+        if case.blind:
+            marks = ["synthetic"] if entry.synthetic else []
+            st.html(markup.study(entry.screening.file, marks, waiting), width="stretch")
+        else:
+            st.html(markup.lane(case.item.lane), width="content")
+            place = f"rank {case.item.ranked.rank} \u00b7 {waiting}"
+            st.html(markup.study(entry.screening.file, tags(entry, models), place), width="stretch")
+        _blind_switch(case)
+    whose = patient(entry.screening)
     if whose:
         st.html(markup.quiet(whose))
+
+
+def _blind_switch(case: Case) -> None:
+    on = st.toggle(
+        "Blind first read",
+        value=blind.mode(),
+        key="blind_switch",
+        on_change=lambda: st.session_state.update({blind.MODE: st.session_state["blind_switch"]}),
+        help="Films come in order of arrival, without scores, boxes, flags or lanes, until you have committed what you "
+        "see yourself. A film whose scores you have seen in this window is shown as it is.",
+    )
+    if on and not case.blind and case.screening.status == "screened" and case.review.blind is None:
+        st.html(markup.quiet("Seen before: not blind"), width="content")
 
 
 def _step_button(label: str, shortcut: str, order: Sequence[str], step: int, *, disabled: bool) -> None:
@@ -55,105 +70,108 @@ def _step_button(label: str, shortcut: str, order: Sequence[str], step: int, *, 
     st.button(label, key=key, on_click=step_to, args=(order, step), disabled=disabled, shortcut=shortcut)
 
 
-def film_area(
-    item: Queued, order: Sequence[str], items: Mapping[str, Queued], site: Site, thresholds: Mapping[str, float]
-) -> None:
+def film_area(case: Case, order: Sequence[str], find: Callable[[str], Queued | None]) -> None:
     """The film in its viewer, or why there is none and what to do."""
-    screening = item.entry.screening
+    screening, site = case.screening, case.site
     if screening.refusal:
         wrong("This file could not be screened", screening.refusal.message, f"Code: {screening.refusal.code}")
-        picture(item, site)
-        anyway(item, site)
+        picture(case.item, site)
+        anyway(case.item, site)
         return
     try:
-        here = address(films.film_file(site.store, item.entry.key, site.settings), "here")
+        here = address(films.film_file(site.store, case.entry.key, site.settings), "here")
     except CxrError as exc:
-        wrong("The film cannot be shown", str(exc), "Its scores are still beside this.")
+        beside = "" if case.blind else " Its scores are still beside this."
+        wrong("The film cannot be shown", str(exc) + beside)
         return
-
-    flagged = item.ranked.assessment.flagged
-    cards = [label for card in site.screener.cards for label in card.finding_labels]
-    limits = {str(label.finding): label.box_threshold for label in cards}
+    stroke = st.session_state.get(STROKE, ("", 0))
     study = Study(
         screening,
         here,
-        boxes=drawn_findings(screening.findings, flagged, limits),
-        flagged=flagged,
-        synthetic=item.entry.synthetic,
-        evidence=explain_view.evidence(item, site, thresholds),
-        beside=_neighbours(item.entry.key, order, items, site),
+        boxes=_boxes(case),
+        flagged=() if case.blind else case.flagged,
+        synthetic=case.entry.synthetic,
+        evidence=_BLIND_EVIDENCE if case.blind else explain_view.evidence(case.item, site, case.thresholds.values),
+        beside=_neighbours(case, order, find),
+        earlier=_earlier(case),
+        seq=stroke[1] if stroke[0] == case.entry.key else 0,
+        undo=case.can_undo,
     )
-    viewer(study, explain_view.asked)
+    viewer(study, Heard(explain_view.asked, case.drawn, case.taken_back))
 
 
-def _neighbours(key: str, order: Sequence[str], items: Mapping[str, Queued], site: Site) -> list[FilmAddress]:
+def _boxes(case: Case) -> list[dict[str, object]]:
+    if case.blind:
+        return verdicts.drawn_blind(blind.draft(case.entry).boxes)
+    cards = [label for card in case.site.screener.cards for label in card.finding_labels]
+    limits = {str(label.finding): label.box_threshold for label in cards}
+    return verdicts.drawn(case.screening, case.review.findings, case.flagged, limits)
+
+
+def _neighbours(case: Case, order: Sequence[str], find: Callable[[str], Queued | None]) -> list[FilmAddress]:
     """The films on either side, so that going there is instant."""
-    here = list(order).index(key)
+    store, settings = case.site.store, case.site.settings
+    here = list(order).index(case.entry.key)
     found = []
     for place, step in (("next", 1), ("previous", -1)):
-        beside = here + step
-        if 0 <= beside < len(order) and items[order[beside]].entry.screening.status == "screened":
-            film = films.kept_film(site.store, order[beside])
+        beside = find(order[here + step]) if 0 <= here + step < len(order) else None
+        if beside and beside.entry.screening.status == "screened":
+            film = films.kept_film(store, beside.entry.key)
             if film:
                 found.append(address(film, place))
             else:
-                films.make_soon(site.store, order[beside], site.settings, films.film_file)
+                films.make_soon(store, beside.entry.key, settings, films.film_file)
     return found
 
 
-def scores_panel(item: Queued, thresholds: Thresholds) -> None:
-    """Why here, what is doubtful, and the nine scores against their thresholds."""
-    screening = item.entry.screening
-    if screening.scores:
-        said = beside(screening)
-        st.html(markup.score_table(screening, thresholds.values, thresholds.preset, versions(screening), said))
-        st.html("<b>Why here</b>" + markup.reasons(item.ranked.assessment.reasons))
-    st.html(markup.quiet(versions(screening)))
-
-
-def versions(screening: Screening) -> str:
-    """Which weights spoke."""
-    return "Models: " + ", ".join(f"{m.name} {m.version} ({m.sha256[:8]})" for m in screening.models)
-
-
-def decision(item: Queued, store: Store) -> None:
-    """Agree or disagree, and a comment; kept at once, undone with one button."""
-    key, review = item.entry.key, item.entry.review
-    said = review.decision if review else "none"
-    refused = item.lane == "refused"
-    buttons, words = (_REFUSED_BUTTONS, _REFUSED_WORDS) if refused else (_BUTTONS, _WORDS)
-    when = f", {review.reviewed_at.astimezone():%H:%M}" if review and said != "none" else ""
-    with st.container(key="decision", horizontal=True, vertical_alignment="center", gap="small"):
-        # A button belongs to its film: a key pressed while the next is still loading must not judge that one unseen.
-        for word, label, shortcut in buttons:
-            kind = "primary" if said == word else "secondary"
-            facts = {"key": f"{word}-{key}", "type": kind, "shortcut": shortcut}
-            st.button(label, on_click=_decide, args=(store, item.entry, word), **facts)
-        if said != "none":
-            st.button("Undo", key=f"none-{key}", on_click=_decide, args=(store, item.entry, "none"), type="tertiary")
-        st.html(markup.quiet(f"{words[said]}{when}"), width="stretch")
-    st.text_input(
-        "Comment",
-        value=review.comment if review else "",
-        key=f"comment-{key}",
-        on_change=_comment,
-        args=(store, item.entry, f"comment-{key}"),
-        placeholder="Comment, kept when you leave the field",
+def _earlier(case: Case) -> Earlier | None:
+    """An earlier film of the same patient, the latest one unless the reader chose another."""
+    known = {entry.key: entry for entry in case.site.store.earlier(case.entry.key) if entry.screening.image}
+    if not known:
+        return None
+    words = {key: _when(entry, case.entry) for key, entry in known.items()}
+    chosen = st.selectbox(
+        "Compare with",
+        list(known),
+        format_func=words.__getitem__,
+        key=f"earlier-{case.entry.key}",
         label_visibility="collapsed",
+        width=340,
+        help="Earlier films of the same patient. Key c lays it beside this film, x in its place.",
     )
+    entry, image = known[chosen], known[chosen].screening.image
+    try:
+        film = films.film_file(case.site.store, chosen, case.site.settings)
+    except CxrError as exc:
+        st.html(markup.quiet(f"The earlier film cannot be shown. {exc}"))
+        return None
+    return Earlier(address(film, "earlier"), image, _when(entry, case.entry)) if image else None
 
 
-def _decide(store: Store, entry: Entry, word: str) -> None:
-    _say(store, entry, decision=cast("Decision", word))
+def _when(earlier: Entry, now: Entry) -> str:
+    """The study's date, and how long before this film it was made; by arrival where the files do not say."""
+    made = [entry.screening.identity.study_date if entry.screening.identity else "" for entry in (earlier, now)]
+    if not all(len(day) == 8 and day.isdecimal() for day in made):
+        return f"Earlier film, received {earlier.received_at.astimezone():%Y-%m-%d %H:%M}"
+    day = f"{made[0][:4]}-{made[0][4:6]}-{made[0][6:]}"
+    months = 12 * (int(made[1][:4]) - int(made[0][:4])) + int(made[1][4:6]) - int(made[0][4:6])
+    before = "the same month" if months == 0 else f"{months} month{'s' if months > 1 else ''} before"
+    return f"Earlier film, {day}, {before if months < 24 else f'{months // 12} years before'}"
 
 
-def _comment(store: Store, entry: Entry, field: str) -> None:
-    _say(store, entry, comment=st.session_state[field])
+def gone(key: str) -> None:
+    """What this session could not keep of a film that is no longer there: never lost without a word."""
+    for held in desk.drafts_of(key):
+        st.html("<b>What you said of it, and what could not be kept</b>" + markup.reasons(sentences(held.review)))
+        st.html(markup.quiet("It stays in this window. When the film is brought back, it can be saved on its page."))
 
 
-def _say(store: Store, entry: Entry, **said: Any) -> None:
-    with told():
-        before = entry.review or Review("none", "", state.now())
-        review = replace(before, reviewed_at=state.now(), **said)
-        store.save_review(entry.key, review, of=entry.screening, expected=before.version)
-        state.changed()
+def order_of(items: Mapping[str, Queued], wanted: str, reading_list: Sequence[str]) -> list[str]:
+    """What previous and next walk through: the list that was opened, else the whole queue; blind, in order of arrival.
+
+    The queue's own order tells where the models saw something; so films of one moment stand by their digests.
+    """
+    order = [key for key in reading_list if key in items]
+    if wanted not in order:
+        order = list(items)
+    return sorted(order, key=lambda key: (items[key].entry.received_at, key)) if blind.mode() else order

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
+from streamlit.components.v2.bidi_component.main import _make_trigger_id
 from streamlit.testing.v1 import AppTest
 
 from cxr_core import detect
@@ -36,10 +37,11 @@ def open_page(name: str) -> AppTest:
 
 
 def words(app: AppTest) -> str:
-    """All that a person can read on the page, outside the components."""
+    """All that a person can read on the page, and what the server drew for a component."""
     kinds = ("html", "markdown", "title", "header", "subheader", "caption", "error", "warning", "info", "success")
     found = [str(item.proto.body if kind == "html" else item.value) for kind in kinds for item in app.get(kind)]
     found = [text for text in found if not text.startswith("<style>")]
+    found += [json.loads(item.proto.json).get("html", "") for item in app.get("bidi_component")]
     return "\n".join(found + [item.label for item in app.button])
 
 
@@ -53,6 +55,16 @@ def component(app: AppTest, name: str) -> dict:
 def components(app: AppTest, name: str) -> list[dict]:
     """As ``component``, all of that name."""
     return [json.loads(i.proto.json) for i in app.get("bidi_component") if i.proto.component_name == name]
+
+
+def tell(app: AppTest, name: str, event: str, value: object) -> AppTest:
+    """As if a component's script had said this; Streamlit's runner does not know how (its ids are its own)."""
+    (found,) = [item.proto for item in app.get("bidi_component") if item.proto.component_name == name]
+    states = app._tree.get_widget_states()
+    states.widgets.add(
+        id=_make_trigger_id(found.id, "events"), json_trigger_value=json.dumps([{"event": event, "value": value}])
+    )
+    return app._run(states)
 
 
 @pytest.fixture(autouse=True)

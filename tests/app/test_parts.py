@@ -1,4 +1,4 @@
-"""The parts that need no page: words for waiting, what a threshold means, which boxes are drawn."""
+"""The parts that need no page: words for waiting, what a threshold means."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,11 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cxr_core.card import LabelCard
-from cxr_core.records import Box, Finding, Interval, OperatingPoint
+from cxr_core.records import Interval, OperatingPoint
 from ui import markup
 from ui.queue import reach, waited
 from ui.thresholds import meaning
-from ui.viewer import drawn_findings
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 
@@ -90,19 +89,3 @@ def test_a_bar_shows_a_small_step_over_a_small_threshold():
 def test_text_from_a_file_name_never_becomes_markup():
     assert "<script>" not in markup.study("<script>alert(1)</script>.png", ["<b>"], "")
     assert "<img" not in markup.reasons(["<img src=x>"])
-
-
-def box(x):
-    return Box(x, 0, x + 10, 10)
-
-
-def test_the_best_box_of_each_label_is_drawn_and_more_of_a_flagged_one():
-    findings = (
-        Finding("Mass", 0.2, box(0)), Finding("Mass", 0.9, box(1)), Finding("Mass", 0.5, box(2)),
-        Finding("Nodule", 0.4, box(3)), Finding("Nodule", 0.6, box(4)),
-    )  # fmt: skip
-    drawn = drawn_findings(findings, ["Mass"], {"Mass": 0.3, "Nodule": 0.3})
-    assert [(d["label"], d["score"], d["flagged"]) for d in drawn] == [
-        ("Mass", 0.9, True), ("Nodule", 0.6, False), ("Mass", 0.5, True),
-    ]  # fmt: skip
-    assert drawn[0]["box"] == [1, 0, 11, 10]

@@ -1,7 +1,7 @@
 """The film viewer, as one custom component: zoom, pan, window and level, inversion, magnifier, boxes, evidence, keys.
 
-In: one study and the address of its picture. Out: that a reader asks where the models looked. Its parts are local
-files, joined here into the one module that Streamlit mounts; nothing is fetched but the film.
+In: one study and the address of its picture. Out: boxes as a reader drew them, and that a reader asks where the models
+looked. Its parts are local files, joined here into the one module that Streamlit mounts; nothing is fetched but films.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime import get_instance
 
-from cxr_core.records import Finding, Screening
+from cxr_core.records import LABELS, ImageFacts, Screening
 from ui.films import FilmFile
 from ui.theme import label_facts
 
 _HERE = Path(__file__).resolve().parent
-_SCRIPTS = ("film.js", "boxes.js", "evidence.js", "viewer.js", "input.js")
+_SCRIPTS = ("film.js", "boxes.js", "evidence.js", "edit.js", "viewer.js", "input.js")
 
 
 def _asset(name: str) -> str:
@@ -48,26 +48,21 @@ def address(film: FilmFile, place: str) -> FilmAddress:
     return FilmAddress(film.kind, url)
 
 
-def drawn_findings(
-    findings: Sequence[Finding], flagged: Sequence[str], box_thresholds: Mapping[str, float]
-) -> list[dict[str, Any]]:
-    """The best box of each label, and further ones of a flagged label from its box threshold on; best first."""
-    drawn, seen = [], set[str]()
-    for finding in sorted(findings, key=lambda item: -item.score):
-        best = finding.label not in seen
-        seen.add(finding.label)
-        if best or (finding.label in flagged and finding.score >= box_thresholds.get(finding.label, 0.3)):
-            box = [round(value, 1) for value in finding.box.as_tuple()]
-            flag = finding.label in flagged
-            drawn.append({"label": finding.label, "score": finding.score, "box": box, "flagged": flag})
-    return drawn
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """An earlier film of the same patient, to be laid beside this one or in its place."""
+
+    film: FilmAddress
+    image: ImageFacts
+    caption: str
 
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """What the viewer draws: the film, its boxes (see ``drawn_findings``), and the films on either side.
+    """What the viewer draws: the film, its boxes (see ``ui.verdicts.drawn``), and the films on either side.
 
-    ``evidence`` is what ``ui.explain_view.evidence`` tells.
+    ``evidence`` is what ``ui.explain_view.evidence`` tells. ``seq`` is the time of the reader's last stroke that the
+    boxes know of; ``undo`` whether there is something to take back. A blind reader's study holds nothing of a model.
     """
 
     screening: Screening
@@ -77,35 +72,55 @@ class Study:
     synthetic: bool
     evidence: Mapping[str, Any]
     beside: Sequence[FilmAddress] = ()
+    earlier: Earlier | None = None
+    seq: float = 0
+    undo: bool = False
 
 
-def viewer(study: Study, asked: Callable[[], None]) -> None:
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the viewer calls: where the models looked is asked for; boxes were changed; the last change is undone."""
+
+    explain: Callable[[], None]
+    edit: Callable[[], None]
+    undo: Callable[[], None]
+
+
+def viewer(study: Study, heard: Heard) -> None:
     """Draw the viewer; one a page, kept from film to film.
 
-    ``asked`` is called when the reader asks where the models looked: the film's SHA-256 is then the ``explain`` of the
-    session's ``viewer``.
+    What it has to say stands in the session's ``viewer`` while it calls: ``explain``, the film's SHA-256; ``edit``,
+    {"film", "seq", "places"} (see ``ui.verdicts.places_from``); ``undo``, {"film", "seq"}.
     """
-    screening, film = study.screening, study.film
-    image = screening.image
-    facts = f"{image.width} x {image.height} px, {image.source.upper()}" if image else ""
-    view = f", {image.view}" if image and image.view else ""
+    screening, image, earlier = study.screening, study.screening.image, study.earlier
     _component(
         key="viewer",
         data={
-            "film": {
-                "id": screening.sha256,
-                "url": film.url,
-                "kind": film.kind,
-                "width": image.width if image else 0,
-                "height": image.height if image else 0,
-                "caption": f"{facts}{view}",
-                "synthetic": study.synthetic,
-            },
-            "labels": label_facts(),
+            "film": {"id": screening.sha256, "synthetic": study.synthetic} | _facts(study.film, image),
+            "other": _facts(earlier.film, earlier.image) | {"caption": earlier.caption} if earlier else None,
+            "labels": _labels(study.boxes),
             "boxes": list(study.boxes),
             "flagged": list(study.flagged),
             "evidence": dict(study.evidence),
             "prefetch": [{"url": item.url, "kind": item.kind} for item in study.beside],
+            "seq": study.seq,
+            "undo": study.undo,
         },
-        on_explain_change=asked,
+        on_explain_change=heard.explain,
+        on_edit_change=heard.edit,
+        on_undo_change=heard.undo,
     )
+
+
+def _facts(film: FilmAddress, image: ImageFacts | None) -> dict[str, Any]:
+    size = f"{image.width} x {image.height} px, {image.source.upper()}" if image else ""
+    view = f", {image.view}" if image and image.view else ""
+    sides = {"width": image.width if image else 0, "height": image.height if image else 0}
+    return {"url": film.url, "kind": film.kind, "caption": f"{size}{view}"} | sides
+
+
+def _labels(boxes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The nine classes, and those that only other people's models know: these have a button, and no colour of ours."""
+    others = dict.fromkeys(box["label"] for box in boxes if box["label"] not in LABELS)
+    plain = {"colour": "#B8C0C8", "dash": [1, 3], "foreign": True}
+    return [*label_facts(), *({"name": label, "short": label[:3].upper()} | plain for label in others)]

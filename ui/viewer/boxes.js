@@ -7,17 +7,26 @@ const toScreen = (box, film, view) => {
   return { x: view.x + box[0] * sx, y: view.y + box[1] * sy, w: (box[2] - box[0]) * sx, h: (box[3] - box[1]) * sy };
 };
 
+const toFilm = (point, film, view) => ({
+  x: (point.x - view.x) / (view.scale * (film.width / view.imageWidth)),
+  y: (point.y - view.y) / (view.scale * (film.height / view.imageHeight)),
+});
+
 const overlaps = (a, b) => a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;
 
-function drawBoxes(context, boxes, labels, film, view) {
+const view_font = '"Source Sans", "Segoe UI", Arial, sans-serif';
+
+// Where each chip was drawn is kept with its box: a reader takes hold of a box by its name too.
+function drawBoxes(context, boxes, styles, film, view, selected) {
   const placed = [];
-  const styles = Object.fromEntries(labels.map((label) => [label.name, label]));
-  const strong = [...boxes].sort((a, b) => a.flagged - b.flagged || a.score - b.score);
-  for (const box of strong) strokeBox(context, box, styles[box.label], toScreen(box.box, film, view));
+  const rank = (box) => 2 * (box === selected) + box.flagged;
+  const strong = [...boxes].sort((a, b) => rank(a) - rank(b) || (a.score ?? 1) - (b.score ?? 1));
+  for (const box of strong) strokeBox(context, box, styles[box.label], toScreen(box.box, film, view), box === selected);
   for (const box of [...strong].reverse()) nameBox(context, box, styles[box.label], toScreen(box.box, film, view), placed);
+  if (selected && boxes.includes(selected)) drawHandles(context, toScreen(selected.box, film, view));
 }
 
-function strokeBox(context, box, style, r) {
+function strokeBox(context, box, style, r, selected) {
   context.save();
   context.lineJoin = "miter";
   context.setLineDash([]);
@@ -26,13 +35,20 @@ function strokeBox(context, box, style, r) {
   context.strokeRect(r.x, r.y, r.w, r.h);
   context.setLineDash(style.dash);
   context.strokeStyle = style.colour;
-  context.lineWidth = box.flagged ? 2.5 : 1.25;
+  context.lineWidth = selected ? 3.5 : box.flagged ? 2.5 : 1.25;
   context.strokeRect(r.x, r.y, r.w, r.h);
   context.restore();
 }
 
+const WHOSE = { agree: ", yours", added: ", yours" };
+
+function boxText(box) {
+  if (box.score === null) return `${box.label}, yours`;
+  return `${box.label}, place ${box.score.toFixed(2)}${WHOSE[box.status] ?? (box.flagged ? "" : " (not flagged)")}`;
+}
+
 function nameBox(context, box, style, r, placed) {
-  const text = `${box.label}, place ${box.score.toFixed(2)}${box.flagged ? "" : " (not flagged)"}`;
+  const text = boxText(box);
   context.save();
   context.font = `${box.flagged ? 600 : 400} 13px ${view_font}`;
   const width = context.measureText(text).width + 24;
@@ -40,6 +56,7 @@ function nameBox(context, box, style, r, placed) {
   if (chip.y < 2) chip.y = Math.max(2, r.y + 3);
   for (let tries = 0; tries < 24 && placed.some((other) => overlaps(chip, other)); tries += 1) chip.y += 21;
   placed.push(chip);
+  box.chip = chip;
   context.fillStyle = "rgba(8, 10, 12, 0.82)";
   context.fillRect(chip.x, chip.y, chip.w, chip.h);
   context.fillStyle = style.colour;
@@ -51,4 +68,21 @@ function nameBox(context, box, style, r, placed) {
   context.restore();
 }
 
-const view_font = '"Source Sans", "Segoe UI", Arial, sans-serif';
+// The eight handles of a box: which edges they move (-1 left or top, 1 right or bottom), and where they are.
+const HANDLES = [[-1, -1], [0, -1], [1, -1], [1, 0], [1, 1], [0, 1], [-1, 1], [-1, 0]];
+const CURSORS = ["nwse-resize", "ns-resize", "nesw-resize", "ew-resize", "nwse-resize", "ns-resize", "nesw-resize", "ew-resize"];
+const handleAt = (r, [hx, hy]) => ({ x: r.x + (r.w * (hx + 1)) / 2, y: r.y + (r.h * (hy + 1)) / 2 });
+
+function drawHandles(context, r) {
+  context.save();
+  context.setLineDash([]);
+  context.lineWidth = 1.5;
+  for (const handle of HANDLES) {
+    const at = handleAt(r, handle);
+    context.fillStyle = "#ffffff";
+    context.strokeStyle = "#101418";
+    context.fillRect(at.x - 4, at.y - 4, 8, 8);
+    context.strokeRect(at.x - 4, at.y - 4, 8, 8);
+  }
+  context.restore();
+}

@@ -18,13 +18,6 @@ async function decodeEvidence(address) {
   return { raised: layer(rgba, 0, RAISED), lowered: layer(rgba, 1, LOWERED) };
 }
 
-function blank(width, height) {
-  const canvas = document.createElement("canvas");
-  canvas.width = width;
-  canvas.height = height;
-  return canvas;
-}
-
 function layer(rgba, channel, colour) {
   const canvas = blank(rgba.width, rgba.height);
   const out = new ImageData(rgba.width, rgba.height);

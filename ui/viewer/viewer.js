@@ -1,22 +1,26 @@
-// The viewer: one film, its boxes, what a person can do with them. Data in: see ui/viewer/__init__.py; nothing out. The
-// keys j, k, a, d belong to the page's own buttons and are listed here because this is where a reader looks for them.
+// The viewer: one film, perhaps an earlier one beside it, boxes, and what a person can do with them. Data in: see
+// ui/viewer/__init__.py; out: strokes (edit.js) and the wish to see where the models looked. The keys j, k, a, d, f, 1 to
+// 9 and Enter belong to the page and to the findings, and are listed here because this is where a reader looks for them.
 
 const viewers = new WeakMap();
 
 const KEYS = [
-  ["j / k", "next / previous study in worklist order"],
+  ["j / k", "next / previous study"],
+  ["1 to 9", "choose a finding; Esc: none"],
+  ["a / d", "agree / disagree: with the chosen finding, else with all flags"],
+  ["f", "say that the chosen finding is there though it was not flagged"],
+  ["Enter", "sign off"],
+  ["n", "new box: draw it, then say what it is (Enter: one in the middle)"],
+  ["drag, arrows", "move the film; a box that was taken by its edge or name moves itself, Shift and arrows resize it"],
+  ["Delete / u", "delete the box / undo the last change"],
   ["b", "boxes on and off"],
-  ["e", "where it looked: which regions raised or lowered a score, on and off"],
-  ["i", "invert"],
+  ["e", "where it looked: which regions raised or lowered a score"],
+  ["c / x", "an earlier film beside this one / in its place, as long as you like"],
+  ["i / m", "invert / magnifier"],
   ["w", "drag to window: sideways width, up and down level (right mouse button: always)"],
   ["v", "automatic window, and back to as read"],
-  ["m", "magnifier"],
-  ["r", "reset zoom, window and inversion"],
   ["wheel, + / -", "zoom at the pointer"],
-  ["drag, arrows", "move the film"],
-  ["a / d", "agree / disagree with the flags"],
-  ["z", "full screen"],
-  ["?", "this list"],
+  ["r / z / ?", "reset zoom, window and inversion / full screen / this list"],
 ];
 
 const DESCRIBE = { true: "on", false: "off" };
@@ -32,6 +36,8 @@ class Viewer {
     this.mode = "pan";
     this.magnifying = false;
     this.pointer = null;
+    this.pickedLabel = null;
+    this.editor = new Editor(this);
     this.fresh();
     this.fillHelp();
     this.listen();
@@ -59,19 +65,31 @@ class Viewer {
   update(data) {
     const changed = !this.data || this.data.film.url !== data.film.url;
     this.data = data;
-    if (changed) { this.film = null; this.fresh(); this.shownLabels = null; this.evidence.fresh(); }
+    this.styles = Object.fromEntries(data.labels.map((label) => [label.name, label]));
+    if (changed) this.begin();
+    if (!data.other) this.comparing = this.flickering = false;
+    this.editor.take(data, changed);
     // A label shows its boxes when it is flagged; a person's own choice on this film wins.
     if (!this.shownLabels) this.shownLabels = new Map();
-    this.q(".corner.tl").textContent = data.film.caption;
     this.q(".corner.bl").textContent = data.film.synthetic ? "SYNTHETIC: a generated picture, no patient" : "";
     this.classButtons();
     this.evidence.update();
     this.load();
   }
 
+  begin() {
+    this.film = null;
+    this.fresh();
+    this.shownLabels = null;
+    this.evidence.fresh();
+    this.editor.fresh();
+    this.comparing = this.flickering = false;
+    this.pickedLabel = null;
+  }
+
   async load() {
     const wanted = this.data.film;
-    this.message("Loading the film");
+    if (!this.film) this.message("Loading the film");
     this.mark();
     try {
       const film = await fetchFilm(wanted);
@@ -79,28 +97,46 @@ class Viewer {
       this.film = film;
       this.message("");
       this.draw();
+      this.loadOther();
       for (const other of this.data.prefetch) fetchFilm(other).catch(() => undefined);
     } catch {
       this.message("The film could not be loaded. Press r to try again.");
     }
   }
 
+  async loadOther() {
+    const wanted = this.data.other;
+    this.otherFilm = null;
+    if (!wanted) return;
+    try {
+      const film = await fetchFilm(wanted);
+      if (this.data.other?.url !== wanted.url) return;
+      this.otherFilm = film;
+    } catch {
+      this.comparing = this.flickering = false;
+    }
+    this.draw();
+  }
+
   message(text) { this.q(".message").textContent = text; }
 
-  isShown(label) { return this.shownLabels.get(label) ?? this.data.flagged.includes(label); }
+  isShown(label) {
+    const own = this.editor.shown.some((box) => box.label === label && box.status);
+    return this.shownLabels.get(label) ?? (own || this.data.flagged.includes(label) || label === this.pickedLabel);
+  }
 
   visibleBoxes() {
     if (!this.boxesOn) return [];
     // Under a map only its own finding's boxes: the others would cover it.
-    if (this.evidence.on) return this.data.boxes.filter((box) => box.label === this.evidence.label);
-    return this.data.boxes.filter((box) => this.isShown(box.label));
+    if (this.evidence.on) return this.editor.shown.filter((box) => box.label === this.evidence.label);
+    return this.editor.shown.filter((box) => this.isShown(box.label) || box === this.editor.selected);
   }
 
   classButtons() {
     const holder = this.q(".classes");
     holder.replaceChildren();
     for (const label of this.data.labels) {
-      const count = this.data.boxes.filter((box) => box.label === label.name).length;
+      const count = this.editor.shown.filter((box) => box.label === label.name).length;
       const button = document.createElement("button");
       const line = document.createElement("i");
       line.style.borderTopColor = label.colour;
@@ -117,27 +153,44 @@ class Viewer {
 
   // ---- geometry: film pixels to stage pixels ----
 
-  fitScale() {
-    const { clientWidth, clientHeight } = this.stage;
-    return Math.min(clientWidth / this.film.width, clientHeight / this.film.height);
+  // The parts of the stage, each with its film: the film under review first, an earlier one to the right of it.
+  panes() {
+    const [w, h] = [this.stage.clientWidth, this.stage.clientHeight];
+    const earlier = this.otherFilm && this.data.other;
+    if (this.comparing && earlier) {
+      const half = Math.floor(w / 2) - 1;
+      return [
+        { film: this.film, x: 0, y: 0, w: half, h, facts: this.data.film, own: true },
+        { film: this.otherFilm, x: half + 2, y: 0, w: w - half - 2, h, facts: this.data.other },
+      ];
+    }
+    if (this.flickering && earlier) return [{ film: this.otherFilm, x: 0, y: 0, w, h, facts: this.data.other }];
+    return [{ film: this.film, x: 0, y: 0, w, h, facts: this.data.film, own: true }];
   }
 
-  view() {
-    const scale = this.fitScale() * this.zoom;
+  paneAt(point) {
+    const panes = this.panes();
+    return panes.find((pane) => point.x >= pane.x && point.x < pane.x + pane.w) ?? panes[0];
+  }
+
+  view(pane = this.panes()[0]) {
+    const { film, facts } = pane;
+    const scale = Math.min(pane.w / film.width, pane.h / film.height) * this.zoom;
     return {
       scale,
-      x: this.stage.clientWidth / 2 + this.offset.x - (this.film.width * scale) / 2,
-      y: this.stage.clientHeight / 2 + this.offset.y - (this.film.height * scale) / 2,
-      imageWidth: this.data.film.width,
-      imageHeight: this.data.film.height,
+      x: pane.x + pane.w / 2 + this.offset.x - (film.width * scale) / 2,
+      y: pane.y + pane.h / 2 + this.offset.y - (film.height * scale) / 2,
+      imageWidth: facts.width,
+      imageHeight: facts.height,
     };
   }
 
   zoomAt(point, factor) {
     if (!this.film) return;
+    const pane = this.paneAt(point);
     const zoom = Math.min(24, Math.max(0.5, this.zoom * factor));
     const ratio = zoom / this.zoom;
-    const centre = { x: point.x - this.stage.clientWidth / 2, y: point.y - this.stage.clientHeight / 2 };
+    const centre = { x: point.x - pane.x - pane.w / 2, y: point.y - pane.y - pane.h / 2 };
     this.offset = { x: centre.x - (centre.x - this.offset.x) * ratio, y: centre.y - (centre.y - this.offset.y) * ratio };
     this.zoom = zoom;
     this.draw();
@@ -156,36 +209,54 @@ class Viewer {
     const ratio = window.devicePixelRatio || 1;
     const [w, h] = [Math.round(stage.clientWidth * ratio), Math.round(stage.clientHeight * ratio)];
     if (canvas.width !== w || canvas.height !== h) { canvas.width = w; canvas.height = h; }
-    applyWindow(film, this.window, this.inverted);
     const context = canvas.getContext("2d");
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, stage.clientWidth, stage.clientHeight);
-    const view = this.view();
-    context.imageSmoothingEnabled = view.scale * ratio < 4;
-    context.imageSmoothingQuality = "high";
-    context.drawImage(film.canvas, view.x, view.y, film.width * view.scale, film.height * view.scale);
-    if (this.magnifying && this.pointer) this.paintLens(context, view);
-    else {
-      if (this.evidence.map) drawEvidence(context, this.evidence.map, film, view, stage);
-      drawBoxes(context, this.visibleBoxes(), this.data.labels, film, view);
-    }
+    for (const pane of this.panes()) this.paintPane(context, pane, ratio);
+    if (this.magnifying && this.pointer) this.paintLens(context, ratio);
     this.mark();
   }
 
-  paintLens(context, view) {
+  paintPane(context, pane, ratio) {
+    const view = this.view(pane);
+    drawFilm(context, pane.film, view, pane, ratio, this.window, this.inverted);
+    if (!pane.own || (this.magnifying && this.pointer)) return;
+    context.save();
+    context.beginPath();
+    context.rect(pane.x, pane.y, pane.w, pane.h);
+    context.clip();
+    if (this.evidence.map) drawEvidence(context, this.evidence.map, pane.film, view, this.stage);
+    drawBoxes(context, this.visibleBoxes(), this.styles, pane.film, view, this.editor.selected);
+    if (this.editor.rubber) this.paintRubber(context, toScreen(upright(this.editor.rubber), pane.film, view));
+    context.restore();
+  }
+
+  paintRubber(context, r) {
+    context.setLineDash([5, 4]);
+    context.lineWidth = 2;
+    context.strokeStyle = "#ffffff";
+    context.strokeRect(r.x, r.y, r.w, r.h);
+    context.setLineDash([]);
+  }
+
+  paintLens(context, ratio) {
     const { x, y } = this.pointer;
+    const pane = this.paneAt(this.pointer);
+    const view = this.view(pane);
     const radius = Math.min(150, this.stage.clientHeight / 3);
     const scale = Math.max(view.scale * 2.5, 1);
+    const at = { x: (x - view.x) / view.scale, y: (y - view.y) / view.scale };
+    const clip = { x: x - radius, y: y - radius, w: 2 * radius, h: 2 * radius };
     context.save();
     context.beginPath();
     context.arc(x, y, radius, 0, 2 * Math.PI);
     context.clip();
     context.fillStyle = "#000";
-    context.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
-    const at = { x: (x - view.x) / view.scale, y: (y - view.y) / view.scale };
-    context.drawImage(this.film.canvas, x - at.x * scale, y - at.y * scale, this.film.width * scale, this.film.height * scale);
+    context.fillRect(clip.x, clip.y, clip.w, clip.h);
+    drawFilm(context, pane.film, { x: x - at.x * scale, y: y - at.y * scale, scale }, clip, ratio, this.window, this.inverted);
     context.restore();
     context.strokeStyle = "#8d97a3";
+    context.lineWidth = 1;
     context.beginPath();
     context.arc(x, y, radius, 0, 2 * Math.PI);
     context.stroke();
@@ -194,25 +265,51 @@ class Viewer {
   // What a reader sees in figures, and what a test can read.
   mark() {
     const set = this.root.dataset;
-    set.film = this.data.film.id;
+    const { editor, data } = this;
+    const seen = this.film ? this.visibleBoxes() : [];
+    set.film = data.film.id;
     set.ready = String(Boolean(this.film));
-    set.boxes = String(this.film ? this.visibleBoxes().length : 0);
+    set.boxes = String(seen.length);
     set.inverted = String(this.inverted);
     set.zoom = this.zoom.toFixed(3);
     set.centre = String(Math.round(this.window.centre));
     set.width = String(Math.round(this.window.width));
-    set.mode = this.mode;
+    set.mode = editor.drawing ? "draw" : this.mode;
+    set.selected = editor.selected ? editor.selected.label : "";
+    set.compare = this.comparing && this.otherFilm ? "beside" : this.flickering && this.otherFilm ? "swapped" : "";
     set.evidence = this.evidence.map ? this.evidence.label : "";
     const percent = (value) => Math.round((100 * value) / 65535);
     this.q(".corner.br").textContent = this.film
       ? `zoom ${this.zoom.toFixed(1)}   level ${percent(this.window.centre)}%   width ${percent(this.window.width)}%${this.inverted ? "   INVERTED" : ""}`
       : "";
-    const pressed = { boxes: this.boxesOn, evidence: this.evidence.on, invert: this.inverted, window: this.mode === "window", magnify: this.magnifying };
-    for (const [name, on] of Object.entries(pressed)) this.q(`[data-do="${name}"]`).setAttribute("aria-pressed", String(on));
+    this.captions(set.compare);
+    this.buttons();
+    const names = seen.map((box) => (box.score === null ? `${box.label} yours` : `${box.label} ${box.score.toFixed(2)}`)).join(", ");
+    this.canvas.setAttribute("aria-label", `Film ${data.film.caption}. Boxes ${DESCRIBE[this.boxesOn]}: ${names || "none"}.${set.evidence ? ` Where it looked: ${set.evidence}.` : ""}`);
+  }
+
+  // An earlier film is never mistaken for the one under review: both say which they are.
+  captions(compare) {
+    const { film, other } = this.data;
+    const earlier = other ? `EARLIER: ${other.caption}` : "";
+    this.q(".corner.tl").textContent = compare === "swapped" ? earlier : compare ? `THIS FILM: ${film.caption}` : film.caption;
+    this.q(".corner.tr").textContent = compare === "beside" ? earlier : "";
+    this.stage.classList.toggle("earlier", compare === "swapped");
+  }
+
+  buttons() {
+    const { editor, data } = this;
+    const pressed = {
+      boxes: this.boxesOn, evidence: this.evidence.on, invert: this.inverted, window: this.mode === "window", magnify: this.magnifying,
+      newbox: editor.drawing, compare: this.comparing, flicker: this.flickering,
+    };
+    for (const [name, on] of Object.entries(pressed)) this.q(`[data-do="${name}"]`).setAttribute("aria-pressed", String(Boolean(on)));
+    this.q('[data-do="delete"]').disabled = !editor.selected;
+    this.q('[data-do="undo"]').disabled = !data.undo;
+    for (const name of ["compare", "flicker"]) this.q(`[data-do="${name}"]`).hidden = !data.other;
     this.stage.classList.toggle("windowing", this.mode === "window");
     this.stage.classList.toggle("magnifying", this.magnifying);
-    const seen = this.film ? this.visibleBoxes().map((box) => `${box.label} ${box.score.toFixed(2)}`).join(", ") : "";
-    this.canvas.setAttribute("aria-label", `Film ${this.data.film.caption}. Boxes ${DESCRIBE[this.boxesOn]}: ${seen || "none"}.${set.evidence ? ` Where it looked: ${set.evidence}.` : ""}`);
+    this.stage.classList.toggle("drawing", editor.drawing);
   }
 
   // ---- what a person can do ----
@@ -221,6 +318,11 @@ class Viewer {
     const acts = {
       boxes: () => { this.boxesOn = !this.boxesOn; },
       evidence: () => this.evidence.toggle(),
+      newbox: () => this.editor.draw(),
+      delete: () => this.editor.remove(),
+      undo: () => { if (this.data.undo) this.editor.undo(); },
+      compare: () => { if (this.data.other) { this.comparing = !this.comparing; this.flickering = false; } },
+      flicker: () => { if (this.data.other) { this.flickering = !this.flickering; this.comparing = false; } },
       invert: () => { this.inverted = !this.inverted; },
       window: () => { this.mode = this.mode === "window" ? "pan" : "window"; },
       magnify: () => { this.magnifying = !this.magnifying; },

@@ -1,0 +1,130 @@
+"""Blind first read: nothing that a model said reaches the browser before the reader commits; then all of it does."""
+
+import json
+
+import pytest
+
+from cxr_core.records import Box
+from tests.app.conftest import component, open_page, words
+from tests.app.test_review import PAGE, button, kept, say, shown, stroke
+from ui import state
+
+
+@pytest.fixture
+def films(stored):
+    return stored({"low.png": 110, "high.png": 250, "middle.png": 200})
+
+
+def blind(films):
+    app = open_page(PAGE)
+    app.session_state["film"] = films["low.png"]
+    app.session_state["models_seen"] = set()  # as if the switch had been on from the beginning
+    return app.toggle[0].set_value(True).run()
+
+
+def everything(app) -> str:
+    """All that the server hands to the browser: every element as it travels."""
+    sent = [str(node.proto) for node in app._tree if getattr(node, "proto", None) is not None]
+    return "\n".join(text for text in sent if "<style>" not in text)
+
+
+def test_no_score_no_box_no_flag_no_lane_and_no_rank_reach_the_browser(films):
+    app = blind(films)
+    entry = state.store().entry(films["low.png"])
+    sent = everything(app)
+    assert films["low.png"] in sent
+    for score in {*entry.screening.scores.values(), *(item.score for item in entry.screening.findings)}:
+        assert str(score)[:6] not in sent
+        assert f"{score:.2f}" not in words(app)
+    for told in (
+        'flagged\\": true',
+        "threshold",
+        "rank 1",
+        "rank 2",
+        "rank 3",
+        "Why here",
+        "Routine",
+        "covid_ssd",
+        "not flagged",
+    ):
+        assert told not in sent, told
+    viewer = component(app, "cxr_viewer")
+    assert (viewer["boxes"], viewer["flagged"], viewer["evidence"]["labels"]) == ([], [], [])
+    assert {json.dumps(row | {"label": ""}) for row in component(app, "cxr_findings")["rows"]} == {
+        json.dumps({"label": "", "flagged": False, "status": None})
+    }
+
+
+def test_blind_films_come_in_order_of_arrival_for_the_queue_s_order_tells_something(films):
+    arrived = sorted(state.store().entries(), key=lambda entry: (entry.received_at, entry.key))
+    app = blind(films)
+    app.session_state["film"] = arrived[0].key
+    app.run()
+    walked = [shown(app)]
+    for _ in range(2):
+        button(app, "Next").click().run()
+        walked.append(shown(app))
+    assert walked == [entry.key for entry in arrived]
+
+
+def test_what_was_seen_blind_is_kept_when_it_is_committed_and_then_the_models_speak(films):
+    app = blind(films)
+    say(app, what="finding", label="Effusion", status="added")
+    stroke(app, {"id": "t1", "label": "Mass", "box": [1, 2, 30, 40]})
+    assert component(app, "cxr_viewer")["boxes"][0]["label"] == "Mass"
+    assert kept(films["low.png"]) is None
+    say(app, what="sign")  # the key Enter
+    review = kept(films["low.png"])
+    assert review.blind.flagged == ("Effusion", "Mass")
+    assert [item.box for item in review.blind.findings] == [Box(1, 2, 30, 40)]
+    assert (review.verdict("Effusion"), review.verdict("Mass"), review.verdict("Nodule")) == ("added", "added", None)
+    assert review.signed_at is None
+    text = words(app)
+    assert "below your threshold 0.60" in text
+    assert "Why here" in text
+    assert "Mass" in {box["label"] for box in component(app, "cxr_viewer")["boxes"] if box["status"] == "added"}
+
+
+def test_nothing_seen_is_an_answer_too(films):
+    app = blind(films)
+    button(app, "Commit and show the models").click().run()
+    assert kept(films["low.png"]).blind.flagged == ()
+    assert kept(films["low.png"]).findings == ()
+
+
+def test_a_word_of_agreement_cannot_be_given_blind(films):
+    app = say(blind(films), what="all", status="agree")
+    assert kept(films["low.png"]) is None
+    assert "Commit and show the models" in words(app)
+
+
+def test_a_film_whose_scores_were_seen_is_not_read_blind(films):
+    app = open_page(PAGE)
+    seen = shown(app)
+    app.toggle[0].set_value(True).run()
+    assert shown(app) == seen
+    assert "Seen before: not blind" in words(app)
+    assert "Model score" in words(app)
+    app.session_state["film"] = films["low.png"]
+    assert "Model score" not in words(app.run())
+
+
+def test_blind_strokes_are_undone_without_a_trace(films):
+    app = blind(films)
+    stroke(app, {"id": "t1", "label": "Mass", "box": [1, 2, 30, 40]})
+    say(app, what="finding", label="Nodule", status="added")
+    button(app, "Undo").click().run()
+    button(app, "Undo").click().run()
+    assert component(app, "cxr_viewer")["boxes"] == []
+    assert all(row["status"] is None for row in component(app, "cxr_findings")["rows"])
+    assert "Undo" not in [item.label for item in app.button]
+
+
+def test_a_label_named_by_its_box_goes_with_it_and_takes_it_along(films):
+    app = blind(films)
+    stroke(app, {"id": "t1", "label": "Mass", "box": [1, 2, 30, 40]})
+    stroke(app)
+    assert all(row["status"] is None for row in component(app, "cxr_findings")["rows"])
+    stroke(app, {"id": "t2", "label": "Mass", "box": [1, 2, 30, 40]})
+    say(app, what="finding", label="Mass", status=None)
+    assert component(app, "cxr_viewer")["boxes"] == []
