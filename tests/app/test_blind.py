@@ -23,8 +23,9 @@ def blind(films):
 
 
 def everything(app) -> str:
-    """All that the server hands to the browser: every element as it travels."""
-    sent = [str(node.proto) for node in app._tree if getattr(node, "proto", None) is not None]
+    """All that the server hands to the browser but for what every page gets: style sheets and the components' scripts."""
+    parts = (node.proto for node in app._tree if getattr(node, "proto", None) is not None)
+    sent = [part.json if hasattr(part, "component_name") else str(part) for part in parts]
     return "\n".join(text for text in sent if "<style>" not in text)
 
 
