@@ -19,6 +19,7 @@ from cxr_core.commands.export import add_export
 from cxr_core.commands.kept import add_kept
 from cxr_core.commands.listed import corpus_written, models_listed, settings_listed
 from cxr_core.commands.screen import screened
+from cxr_core.commands.worklist_files import add_worklist_files
 from cxr_core.errors import CxrError, SettingsError
 from cxr_core.gate import OVERRULABLE
 from cxr_core.pipeline import FLOOR, Screener
@@ -117,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     torture.add_argument("--list", action="store_true", help="print the table of all files (alone: write nothing)")
     add_exchange(commands)
     add_export(commands)
+    add_worklist_files(commands)
     add_kept(commands)
     settings = commands.add_parser("settings", help="list every CXR_* variable, its value and its meaning")
     settings.set_defaults(run=settings_listed)

@@ -96,6 +96,13 @@ def work_row(row: Row, thresholds: Mapping[str, float], *, identity: bool = Fals
     )
 
 
+def anonymous(row: Row) -> Row:
+    """The row without what names somebody, for the table of flagged films."""
+    screening = replace(row.ranked.screening, file=anonymous_name(row.ranked.screening), identity=None)
+    review = replace(row.review, comment="") if row.review else None
+    return replace(row, ranked=replace(row.ranked, screening=screening), review=review)
+
+
 def anonymous_name(screening: Screening) -> str:
     """What a film is called without identity: the front of its digest and its kind's ending, nothing of its name."""
     ending = {"dicom": ".dcm", "png": ".png", "jpeg": ".jpg", "tiff": ".tif", "bmp": ".bmp"}

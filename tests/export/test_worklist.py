@@ -16,6 +16,7 @@ from cxr_core.export.table import Row, to_csv
 from cxr_core.export.worklist import (
     COLUMNS,
     COLUMNS_WITH_IDENTITY,
+    anonymous,
     anonymous_name,
     read_worklist,
     work_row,
@@ -156,3 +157,10 @@ def test_a_film_without_bytes_or_kind_still_has_a_name():
     screening = one().ranked.screening
     assert anonymous_name(screening) == "abababababababab.dcm"
     assert anonymous_name(replace(screening, sha256="")) == "unread.dcm"
+
+
+def test_a_flagged_table_can_leave_without_names_too():
+    told = to_csv([anonymous(one())], dict.fromkeys(LABELS, 0.2))
+    assert SECRET.encode() not in told
+    assert b'"abababababababab.dcm"' in told
+    assert anonymous(replace(one(), review=None)).review is None
