@@ -23,10 +23,13 @@ def blind(films):
 
 
 def everything(app) -> str:
-    """All that the server hands to the browser but for what every page gets: style sheets and the components' scripts."""
+    """All that the server hands to the browser, but for the style sheet and the components' scripts of every page."""
     parts = (node.proto for node in app._tree if getattr(node, "proto", None) is not None)
     sent = [part.json if hasattr(part, "component_name") else str(part) for part in parts]
     return "\n".join(text for text in sent if "<style>" not in text)
+
+
+TOLD = ('"flagged": true', "threshold", "rank 1", "rank 2", "rank 3", "Why here", "covid_ssd", 'verdict\\">not flagged')
 
 
 def test_no_score_no_box_no_flag_no_lane_and_no_rank_reach_the_browser(films):
@@ -37,18 +40,15 @@ def test_no_score_no_box_no_flag_no_lane_and_no_rank_reach_the_browser(films):
     for score in {*entry.screening.scores.values(), *(item.score for item in entry.screening.findings)}:
         assert str(score)[:6] not in sent
         assert f"{score:.2f}" not in words(app)
-    for told in (
-        'flagged\\": true',
-        "threshold",
-        "rank 1",
-        "rank 2",
-        "rank 3",
-        "Why here",
-        "Routine",
-        "covid_ssd",
-        "not flagged",
-    ):
-        assert told not in sent, told
+    assert [word for word in (*TOLD, "Routine") if word in sent] == []
+    button(app, "Commit and show the models").click().run()
+    told = everything(app)
+    assert [word for word in ("threshold", "Why here", "covid_ssd", "Routine") if word not in told] == []
+    assert str(entry.screening.findings[0].score)[:6] in told
+
+
+def test_a_blind_reader_s_components_are_told_of_no_model(films):
+    app = blind(films)
     viewer = component(app, "cxr_viewer")
     assert (viewer["boxes"], viewer["flagged"], viewer["evidence"]["labels"]) == ([], [], [])
     assert {json.dumps(row | {"label": ""}) for row in component(app, "cxr_findings")["rows"]} == {
