@@ -6,6 +6,7 @@ pictures that models want travel on. Imports no runtime: a process that opens fi
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
 import time
@@ -22,7 +23,7 @@ from cxr_core.errors import ReaderFailed, Refusal
 from cxr_core.outside import Absent, Died, Outside, TooSlow
 from cxr_core.prepare import Placement, prepare
 from cxr_core.read import identify, read
-from cxr_core.read.need import need_mb
+from cxr_core.read.need import may_crash, need_mb
 from cxr_core.records import Identity, ImageFacts, Notice
 from cxr_core.settings import Settings
 
@@ -87,8 +88,10 @@ def open_film(  # noqa: PLR0913, PLR0917 - one plain call, since it may cross in
 class Opener:
     """Opens the films of one run; in processes of their own from the ``settings.processes_from``-th film on.
 
-    Starting these takes a second or two, so a few films are opened in the caller's threads. In a process, a film whose
-    decoder crashes, runs out of memory or never ends is refused alone; in a thread, it would take the program along.
+    Starting these takes a second or two, so a few films are opened in the caller's threads, but for those that go to a
+    decoder which might crash: one process, kept for all runs of the program, opens these from the first on. In a
+    process, a film whose decoder crashes, runs out of memory or never ends is refused alone; in a thread, it would take
+    the program along.
 
     Here and there, a film waits until the memory that its header asks for is free in the ``budget``; runs may share it.
     """
@@ -113,7 +116,7 @@ class Opener:
             return self._open(data, name, sha256, allowed)
 
     def _open(self, data: bytes, name: str, sha256: str, allowed: frozenset[str]) -> Opened | Unread:
-        outside = self._next()
+        outside = self._next() or (_spare(self._settings) if may_crash(data) else None)
         if outside is None:
             return open_film(data, name, sha256, self._specs, self._settings, allowed)
         try:
@@ -132,9 +135,26 @@ class Opener:
         with self._lock:
             self._count += 1
             if self._outside is None and self._count > self._settings.processes_from:
-                place = f"{open_film.__module__}:{open_film.__name__}"
-                self._outside = Outside(place, processes=self._readers, seconds=self._settings.film_seconds)
+                self._outside = Outside(_place(), processes=self._readers, seconds=self._settings.film_seconds)
         return self._outside if self._outside and (always or self._outside.up) else None
+
+
+def _place() -> str:
+    return f"{open_film.__module__}:{open_film.__name__}"
+
+
+_spares: dict[tuple[str, int], Outside] = {}
+_lock = threading.Lock()
+
+
+def _spare(settings: Settings) -> Outside:
+    """The process for single films whose decoders might crash; started by the first of them, kept for the next."""
+    key = (_place(), settings.film_seconds)
+    with _lock:
+        if key not in _spares:
+            _spares[key] = Outside(key[0], processes=1, seconds=settings.film_seconds)
+            atexit.register(_spares[key].__exit__, None, None, None)
+        return _spares[key]
 
 
 def _lost(*, slow: bool, settings: Settings) -> Notice:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from pydicom import uid
 
 from cxr_core import opening
 from cxr_core.card import InputSpec
@@ -47,14 +48,53 @@ def test_a_refused_film_still_tells_whose_it_is():
 
 
 def test_a_few_films_start_no_process(monkeypatch):
-    def forbidden(*_arguments, **_facts):
-        raise AssertionError("a process was started")
-
     monkeypatch.setattr(opening, "Outside", forbidden)
     for said in opened(Settings(processes_from=3), count=3):
         check(said)
     with pytest.raises(AssertionError):
         opened(Settings(processes_from=3), count=4)
+
+
+def forbidden(*_arguments, **_facts):
+    raise AssertionError("a process was started")
+
+
+def test_one_process_is_kept_for_films_whose_decoder_might_crash(monkeypatch):
+    monkeypatch.setattr(opening, "_spares", {})
+    data = dicom(film(), syntax=uid.JPEGLSLossless)
+    first, second = opened(Settings(), data, count=2)
+    assert isinstance(first, Opened)
+    assert isinstance(second, Opened)
+    (spare,) = opening._spares.values()
+    assert opened(Settings(), data)[0].facts == first.facts
+    assert list(opening._spares.values()) == [spare]
+    monkeypatch.setattr(opening, "Outside", forbidden)
+    check(opened(Settings())[0])  # no compression: opened here
+
+
+def with_a_decoder_that_aborts(*arguments):
+    """Opens films in a process whose JPEG-LS decoder ends it, as a broken stream made one do."""
+    import os  # noqa: PLC0415
+    from unittest import mock  # noqa: PLC0415
+
+    from cxr_core.read import decode  # noqa: PLC0415
+
+    broken = {**decode.STREAMS, uid.JPEGLSLossless: (decode.STREAMS[uid.JPEGLSLossless][0], lambda _: os.abort())}
+    with mock.patch.object(decode, "STREAMS", broken):
+        return open_film(*arguments)
+
+
+def test_a_decoder_that_aborts_costs_its_film_alone_from_the_first_one_on(monkeypatch):
+    with_a_decoder_that_aborts.__module__ = "tests.test_opening"
+    monkeypatch.setattr(opening, "_spares", {})
+    monkeypatch.setattr(opening, "open_film", with_a_decoder_that_aborts)
+    crashing, sound = (dicom(film(), syntax=syntax) for syntax in (uid.JPEGLSLossless, uid.JPEGLosslessSV1))
+    opener = Opener(SPECS, Settings(), 1)
+    said = [opener(data, "a.dcm", digest(data)) for data in (crashing, DATA, sound, crashing, sound)]
+    assert [getattr(item, "refusal", None) and item.refusal.code for item in said] == [
+        "reader_failed", None, None, "reader_failed", None,
+    ]  # fmt: skip
+    opener.close()
 
 
 def hang(*_arguments):

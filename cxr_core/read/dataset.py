@@ -16,7 +16,14 @@ from typing import Any
 import pydicom
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
-from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    RLELossless,
+)
 
 from cxr_core.errors import DamagedImage, NoPixels, NotARadiograph, TooLarge, UnsupportedEncoding
 from cxr_core.read.grey import Depth, check_size
@@ -32,6 +39,14 @@ PIXEL_DATA = (b"\xe0\x7f\x10\x00", b"\x7f\xe0\x00\x10")
 _UNDEFINED = 0xFFFFFFFF  # length (PS3.5 7.1.1)
 _MAX_RATIO, _RATIO_MATTERS = 200, 10_000_000
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
+_SYNTAX, _HEAD = b"\x02\0\x10\0UI", 1000
+_TAKEN_APART_HERE = frozenset(
+    str(syntax).encode()
+    for syntax in (
+        ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian,
+        RLELossless,
+    )
+)  # fmt: skip
 _SHUTTER = (
     "{}Shape", "{}LeftVerticalEdge", "{}RightVerticalEdge", "{}UpperHorizontalEdge", "{}LowerHorizontalEdge",
     "CenterOfCircular{}", "RadiusOfCircular{}", "VerticesOfThePolygonal{}",
@@ -147,6 +162,19 @@ def _parse(data: bytes, tags: list[str], *, whole: bool) -> Dataset:
 def is_deflated(data: bytes) -> bool:
     """Whether all after the file's own header is compressed (PS3.5 A.5), so that nothing is known of its pixels."""
     return _DEFLATED in data[144 : _after_meta(data)]
+
+
+def is_encapsulated(data: bytes) -> bool:
+    """Whether the file's own header names a transfer syntax of compressed pixels other than run lengths (PS3.5 A.4).
+
+    The syntaxes with compressed pixels are those of 1.2.840.10008.1.2.4 and private ones; a file without such a header
+    has no compressed pixels (PS3.10 7.1), and where its length is wrong, the first bytes are looked at all the same.
+    """
+    head = data[: max(_after_meta(data), _HEAD)]
+    at = head.find(_SYNTAX)
+    length = int.from_bytes(head[at + 6 : at + 8], "little")
+    syntax = head[at + 8 : at + 8 + length].strip(b" \0") if at >= 0 else b""
+    return bool(syntax) and syntax not in _TAKEN_APART_HERE
 
 
 def _after_meta(data: bytes) -> int:

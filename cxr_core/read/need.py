@@ -1,7 +1,7 @@
-"""A file's bytes -> how much memory reading it will take, by its header; no pixel is decoded.
+"""A file's bytes -> how much memory reading it will take, and whether that may crash; no pixel is decoded.
 
-An upper bound: the header's pixels, each with the most that its decoder is reckoned with, and the file twice, as
-received and as the decoder is given it. Where a header cannot be followed, the largest film that is allowed.
+Memory, an upper bound: the header's pixels, each with the most that its decoder is reckoned with, and the file twice,
+as received and as the decoder is given it. Where a header cannot be followed, the largest film that is allowed.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from types import MappingProxyType
 from cxr_core.errors import Refusal
 from cxr_core.read import READERS
 from cxr_core.read.bitmap import bitmap_bytes
+from cxr_core.read.dataset import is_encapsulated
 from cxr_core.read.dicom import dicom_bytes
 from cxr_core.read.picture import jpeg_bytes, png_bytes
 from cxr_core.read.quiet import contain
@@ -40,3 +41,13 @@ def need_mb(data: bytes, settings: Settings) -> int:
         except Refusal:
             return settings.largest_film_mb
     return 1 + int((pixels + 2 * len(data)) / 1_000_000)
+
+
+def may_crash(data: bytes) -> bool:
+    """Whether the pixels go to a foreign decoder that a broken stream might make end the process, or never return.
+
+    Not so PNG, whose lines are unpacked and checked here first, and DICOM without compression or run-length coded,
+    which this program takes apart itself.
+    """
+    kind = next((kind for kind, (belongs, _) in READERS.items() if belongs(data)), None)
+    return is_encapsulated(data) if kind == "dicom" else kind not in (None, "png")

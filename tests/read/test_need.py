@@ -3,16 +3,19 @@
 import io
 
 import numpy as np
+import pydicom
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from pydicom import uid
+from pydicom.encaps import encapsulate
 
 from cxr_core.read import READERS
-from cxr_core.read.need import NEEDS, need_mb
+from cxr_core.read.decode import STREAMS
+from cxr_core.read.need import NEEDS, may_crash, need_mb
 from cxr_core.settings import BYTES_A_PIXEL, Settings
-from tests.read.films import dicom, film
+from tests.read.films import NATIVE, dicom, film
 
 SETTINGS = Settings()
 
@@ -71,3 +74,32 @@ def test_a_header_that_cannot_be_followed_counts_as_the_largest(data):
 @given(st.sampled_from([b"", b"II*\0", b"BM", bytes(128) + b"DICM", b"\xff\xd8\xff"]), st.binary(max_size=200))
 def test_any_bytes_have_a_need(start, rest):
     assert need_mb(start + rest, SETTINGS) >= 1
+
+
+@pytest.mark.parametrize("syntax", [*NATIVE, uid.RLELossless])
+def test_pixels_that_are_taken_apart_here_cannot_crash(syntax):
+    data = dicom(film(), syntax=syntax)
+    assert not may_crash(data)
+    assert not may_crash(data[128:])
+
+
+@pytest.mark.parametrize("syntax", list(STREAMS))
+def test_pixels_for_a_foreign_decoder_may_crash(syntax):
+    made = pydicom.dcmread(io.BytesIO(dicom(film())))
+    made.file_meta.TransferSyntaxUID = syntax
+    made.PixelData = encapsulate([bytes(8)])
+    out = io.BytesIO()
+    pydicom.dcmwrite(out, made)
+    assert may_crash(out.getvalue())
+    assert may_crash(out.getvalue()[128:])
+
+
+@pytest.mark.parametrize(("kind", "may"), [("PNG", False), ("JPEG", True), ("TIFF", True), ("BMP", True)])
+def test_pictures_but_png_go_to_foreign_decoders(kind, may):
+    assert may_crash(picture(kind)) == may
+
+
+@given(st.binary(max_size=300))
+def test_arbitrary_bytes_are_judged_without_a_word(data):
+    for start in (b"", b"DICM", bytes(128) + b"DICM", b"\x02\0\x10\0UI\xff\xff"):
+        assert may_crash(start + data) in (True, False)
