@@ -18,9 +18,9 @@ import sqlalchemy
 
 PACKAGE = "needs PostgreSQL: install Debian's package postgresql, or set CXR_TEST_DATABASE_URL"
 
-# The tests lose nothing when the machine loses power, so nothing waits for the disk.
+# The tests lose nothing when the machine loses power, so nothing waits for the disk; a stopped server keeps all.
 _OPTIONS = {
-    "listen_addresses": "''", "fsync": "off", "full_page_writes": "off", "synchronous_commit": "off",
+    "listen_addresses": "''", "fsync": "off", "full_page_writes": "off",
     "shared_buffers": "32MB", "max_connections": "200", "logging_collector": "off", "log_min_messages": "panic",
 }  # fmt: skip
 
