@@ -15,7 +15,7 @@ from cxr_core.export.picture import annotated, png
 from cxr_core.export.result import NOTICE, Result
 from cxr_core.export.table import Row
 from cxr_core.gate import mended
-from cxr_core.queueing import Queue, Queued, Rows, Terms
+from cxr_core.queueing import Queue, Queued, Rows, Terms, Worklist
 from cxr_core.read import read
 from cxr_core.records import models_key
 from cxr_core.settings import Settings
@@ -26,9 +26,9 @@ from cxr_core.voices import speakers
 _UNKNOWN = datetime.min.replace(tzinfo=UTC)
 
 
-def rows_of(queue: Queue, store: Store, chosen: Rows | None = None) -> Iterator[Row]:
+def rows_of(queue: Queue, chosen: Rows | None = None) -> Iterator[Row]:
     """These rows of a queue, in their order, all of it by default; those that are gone meanwhile are left out."""
-    for item in queue.each(store, queue.order.rows if chosen is None else chosen):
+    for item in queue.each(queue.order.rows if chosen is None else chosen):
         yield row_of(item)
 
 
@@ -48,7 +48,7 @@ def queue_of(store: Store, cards: Sequence[ModelCard], preset: str, policy: Poli
         policy=policy,
     )
     spoken = zip(cards, speakers(cards), strict=True)
-    return Queue(store.worklist(models_key(card.ref() for card, said in spoken if said)), terms, now)
+    return Worklist(store).queue(terms, models_key(card.ref() for card, said in spoken if said), now)
 
 
 def label_cards(cards: Sequence[ModelCard]) -> dict[str, LabelCard]:

@@ -67,16 +67,16 @@ def test_the_queue_of_the_cards_is_that_of_the_screener(screener, queue):
 
 def test_rows_come_in_the_order_of_the_queue_in_whatever_portions(store, screener, queue, monkeypatch):
     taken(store, screener, {"dim.png": 100, "bright.png": 250, "broken.png": b"none", "middle.png": 200})
-    whole = list(rows_of(queue(), store))
+    whole = list(rows_of(queue()))
     assert len(whole) == 4
     assert names(whole)[:2] == ["bright.png", "middle.png"]
     assert [row.ranked.rank for row in whole] == [1, 2, 3, 4]
     monkeypatch.setattr(queueing, "_AT_ONCE", 2)
-    assert names(rows_of(queue(), store)) == names(whole)
+    assert names(rows_of(queue())) == names(whole)
 
 
 def test_an_empty_store_gives_no_row(store, queue):
-    assert list(rows_of(queue(), store)) == []
+    assert list(rows_of(queue())) == []
 
 
 def test_what_was_read_keeps_the_thresholds_that_it_was_read_with(store, screener, queue):
@@ -84,7 +84,7 @@ def test_what_was_read_keeps_the_thresholds_that_it_was_read_with(store, screene
     strict = dict.fromkeys(LABELS, 0.99)
     store.save_review(keys["read.png"], Review("agree", "", datetime.now(UTC), thresholds=strict, preset="mine"))
     stream = io.BytesIO()
-    write_worklist(stream, rows_of(queue(), store), queue().terms.thresholds)
+    write_worklist(stream, rows_of(queue()), queue().terms.thresholds)
     rows = {row.row.sha256: row.row for row in read_worklist(stream.getvalue())}
     assert rows[keys["read.png"]].labels[COVID].threshold == 0.99
     assert rows[keys["read.png"]].flagged == ()
@@ -97,7 +97,7 @@ def test_a_bundle_of_the_store_is_whole_and_its_pictures_fit_the_films(store, sc
     now = queue()
     stream = io.BytesIO()
     painter = Painter(store, settings, "balanced", label_cards(screener.cards))
-    done = write_bundle(stream, lambda: rows_of(now, store), Asked(now.terms.thresholds, "balanced", NOW), painter)
+    done = write_bundle(stream, lambda: rows_of(now), Asked(now.terms.thresholds, "balanced", NOW), painter)
     assert check(stream) == ()
     assert (done.films, done.pictures, len(done.without_picture)) == (3, 2, 1)
     with zipfile.ZipFile(stream) as file:
@@ -119,7 +119,7 @@ def _coloured(picture):
 
 def test_a_film_that_is_gone_has_no_picture(store, screener, queue, settings):
     keys = taken(store, screener, {"bright.png": 250})
-    (row,) = rows_of(queue(), store)
+    (row,) = rows_of(queue())
     store.purge(keys["bright.png"])
     with pytest.raises(CxrError):
         Painter(store, settings, "balanced")(row)

@@ -105,9 +105,9 @@ def _write(what: str, stream: BinaryIO, queue: Queue, store: Store, painter: Pai
     """Write one file; gives what is in it, in words."""
     thresholds, identity = queue.terms.thresholds, painter.identity
     if what == "worklist":
-        return f"{write_worklist(stream, rows_of(queue, store), thresholds, identity=identity)} films"
+        return f"{write_worklist(stream, rows_of(queue), thresholds, identity=identity)} films"
     if what == "flagged":
-        rows = rows_of(queue, store) if identity else map(anonymous, rows_of(queue, store))
+        rows = rows_of(queue) if identity else map(anonymous, rows_of(queue))
         return f"{write_csv(stream, rows, thresholds, only_flagged=True)} flagged films"
     if what == "reviews":
         told = write_reviews(stream, store.reviewed(queue.columns.preferred), identity=identity)
@@ -115,7 +115,7 @@ def _write(what: str, stream: BinaryIO, queue: Queue, store: Store, painter: Pai
         return f"{told.lines} reviews{left}"
     asked = Asked(thresholds, painter.preset, datetime.now(UTC), identity)
     with tqdm(total=len(queue), unit="film", file=sys.stderr, mininterval=0.5) as bar:
-        done = write_bundle(stream, lambda: rows_of(queue, store), asked, painter, lambda _: bar.update())
+        done = write_bundle(stream, lambda: rows_of(queue), asked, painter, lambda _: bar.update())
     missing = f", {len(done.without_picture)} films without one" if done.without_picture else ""
     return f"{done.films} films, {done.pictures} pictures{missing}, {done.reviews} reviews"
 
