@@ -27,6 +27,7 @@ HELPERS = {
     "context",
     "agreement",
     "drift",
+    "operations",
 }
 """Mechanisms without a place in the chain; they import SHARED alone."""
 

@@ -12,6 +12,7 @@ from cxr_core.store.audit import AuditPart
 from cxr_core.store.choices import ChoicesPart
 from cxr_core.store.heartbeats import HeartbeatsPart
 from cxr_core.store.inbox import InboxPart
+from cxr_core.store.operations import OperationsPart
 from cxr_core.store.outbox import OutboxPart
 from cxr_core.store.overrides import OverridesPart
 from cxr_core.store.retention import RetentionPart
@@ -26,6 +27,7 @@ class Store(
     AuditPart,
     OverridesPart,
     ChoicesPart,
+    OperationsPart,
     InboxPart,
     OutboxPart,
     HeartbeatsPart,
