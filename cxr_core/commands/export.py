@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cxr_core.commands.console import MISUSE, NOTHING, OK, OpenScreener, fail
-from cxr_core.errors import DeliveryFailed, NotExportable, RecordError
+from cxr_core.errors import DeliveryFailed, NotExportable
 from cxr_core.settings import Settings
 from cxr_core.store import Store
 
@@ -89,7 +89,7 @@ def _one(key: str, formats: tuple[str, ...], args: argparse.Namespace, outgoing:
     """Export one image; whether it gave a file, and a server took it if one was asked to."""
     try:
         done = outgoing.export(key, formats, every_box=args.all_boxes)
-    except (NotExportable, RecordError) as exc:
+    except NotExportable as exc:
         print(f"{key[:12]}: {exc}", file=sys.stderr)
         return False
     for notice in done.notices:

@@ -65,7 +65,7 @@ def presentation(result: Result, origin: Origin, curve: Curve | None, *, replace
     """
     if result.screening.status == "refused":
         raise NotExportable("the film was not screened, so there is nothing to show on it; export sr, fhir or hl7")
-    if origin.samples != 1 or origin.photometric == "PALETTE COLOR":
+    if in_colour(origin):
         raise NotExportable("the film is stored in colour, which a grayscale presentation state cannot show; export sc")
     turned = upright((notice.code for notice in result.screening.warnings), origin.width, origin.height)
     source = film(origin)
@@ -88,6 +88,11 @@ def presentation(result: Result, origin: Origin, curve: Curve | None, *, replace
     _rescaled(state, curve, lift)
     _turned(state, turned)
     return state
+
+
+def in_colour(origin: Origin) -> bool:
+    """Whether the film is stored in colour, so that no grayscale state can refer to it (PS3.3 A.33.1)."""
+    return origin.samples != 1 or origin.photometric == "PALETTE COLOR"
 
 
 def _annotations(

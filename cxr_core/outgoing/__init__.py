@@ -21,7 +21,7 @@ from typing import Any
 
 from cxr_core.card import ModelCard, thresholds_of
 from cxr_core.detect import load_cards
-from cxr_core.errors import NotExportable, SettingsError
+from cxr_core.errors import NotExportable, RecordError, SettingsError
 from cxr_core.export import fhir, gsps, hl7, sc, sr
 from cxr_core.export.objects import finished
 from cxr_core.export.result import EXPORTER, Result, Window
@@ -36,7 +36,7 @@ from cxr_core.triage import Circumstances, assess
 from cxr_core.triage.policy import Policy, policy_of
 from cxr_core.voices import speakers
 
-__all__ = ["FORMATS", "Exported", "Made", "Outgoing", "Window", "result_version"]
+__all__ = ["FORMATS", "Exported", "Made", "Offered", "Outgoing", "Window", "result_version"]
 
 FORMATS = ("sr", "gsps", "sc", "fhir", "hl7")
 DICOM = "application/dicom"
@@ -70,6 +70,17 @@ class Exported:
     version: str
 
 
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """Which formats an image has: ``not_possible`` says why not of the others.
+
+    ``new_identity``: DICOM objects come with the Secondary Capture that they refer to.
+    """
+
+    not_possible: Mapping[str, str]
+    new_identity: bool = False
+
+
 def result_version(entry: Entry) -> str:
     """A digest of what is known of an image: another screening or another review gives another one.
 
@@ -81,11 +92,11 @@ def result_version(entry: Entry) -> str:
 
 
 class Outgoing:
-    """Exports from one store; ModelError where the models' cards cannot be read."""
+    """Exports from one store; ModelError where the models' cards cannot be read. ``cards``: the detectors'."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, settings: Settings, cards: Sequence[ModelCard] | None = None) -> None:
         self._store, self._settings = store, settings
-        cards = load_cards(settings)
+        cards = load_cards(settings) if cards is None else tuple(cards)
         heard = speakers(cards)
         self._cards = tuple(card for card, labels in zip(cards, heard, strict=True) if labels)
         self._speaks = {label: card.name for card, labels in zip(cards, heard, strict=True) for label in labels}
@@ -125,6 +136,29 @@ class Outgoing:
         result = self._result(entry, window, every_box=every_box)
         made, notices = _made(_Job(result, film, replaces), formats)
         return Exported(made, notices, result_version(entry))
+
+    def offered(self, key: str) -> Offered:
+        """What ``export`` can give of an image, told without decoding a pixel; NotExportable for an unknown image."""
+        entry = self._store.entry(key, self._key)
+        if entry is None:
+            raise NotExportable("this image is not in the worklist; it may have been removed")
+        if not entry.screening.sha256:
+            return Offered(dict.fromkeys(FORMATS, "The file could not be read, so it is not kept."))
+        film = Film(self._store.film(key), entry.screening, self._settings)
+        reasons: dict[str, str] = {}
+        if entry.screening.status == "refused":
+            reasons = dict.fromkeys(("gsps", "sc"), "The film was not screened, so there is nothing to draw on it.")
+        if not film.is_dicom:
+            if entry.screening.image is None:
+                reasons = dict.fromkeys(FORMATS, "The file is no picture, so there is nothing to refer to.")
+            return Offered(reasons, new_identity=True)
+        try:
+            origin = film.origin
+        except NotExportable as exc:
+            return Offered(dict.fromkeys(FORMATS, str(exc)))
+        if gsps.in_colour(origin):
+            reasons.setdefault("gsps", "The film is stored in colour; a presentation state is for grey films.")
+        return Offered(reasons, new_identity=origin.made)
 
     def _result(self, entry: Entry, window: Window | None, *, every_box: bool) -> Result:
         screening, review = entry.screening, entry.review
@@ -193,9 +227,9 @@ def _made(job: _Job, formats: Sequence[str]) -> tuple[tuple[Made, ...], tuple[No
         for name in dict.fromkeys(formats):
             try:
                 found.append(_MAKERS[name](job))
-            except NotExportable as exc:
+            except (NotExportable, RecordError) as exc:
                 if len(set(formats)) == 1:
-                    raise
+                    raise NotExportable(str(exc)) from exc
                 left_out.append(Notice("not_exportable", f"{name}: {exc}"))
         if not found:
             raise NotExportable("; ".join(notice.message for notice in left_out))

@@ -23,7 +23,7 @@ def menu(key: str) -> AppTest:
     """The opened menu of one film."""
 
     def script(key: str) -> None:
-        from ui import dicom_exports, state
+        from ui import dicom_exports, state  # noqa: PLC0415 - the script of a page stands alone
 
         site = state.site()
         dicom_exports.choices(site.store.entry(key), site)
