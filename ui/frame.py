@@ -28,6 +28,7 @@ PAGES = {
     "pages/3_Review.py": "Review",
     "pages/4_Models.py": "Models",
     "pages/6_Simulator.py": "Simulator",
+    "pages/7_Connections.py": "Connections",
 }
 _PATHS = {title: "/" if title == "Home" else f"/{title}" for title in PAGES.values()}
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from io import BytesIO
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pydicom
 import requests
@@ -29,8 +29,9 @@ from cxr_core.exchange.dicomweb import SECONDS, Archive, _session, password
 from cxr_core.exchange.listener import quieten
 from cxr_core.exchange.rules import Peer
 from cxr_core.exchange.syntaxes import VERIFICATION
-from cxr_core.export import fhir_client
-from cxr_core.outgoing import Made
+
+if TYPE_CHECKING:  # the writers of all formats take a second to load, and asking a destination needs none
+    from cxr_core.outgoing import Made
 
 _EXPLICIT = "1.2.840.10008.1.2.1"
 
@@ -109,6 +110,8 @@ def _qido(peer: Peer, _calling: str) -> str:
 
 
 def _fhir(peer: Peer, made: Made, _calling: str) -> None:
+    from cxr_core.export import fhir_client  # noqa: PLC0415 - as above
+
     authorities = peer.tls.authorities if peer.tls else ""
     try:
         fhir_client.post(made.data, peer.url, token=password(peer), ca=authorities)

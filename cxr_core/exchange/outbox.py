@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from cxr_core.errors import CxrError, ExchangeError, PeerUnclear, PeerUnreachable, StoreError
+from cxr_core.errors import CxrError, ExchangeError, NotExportable, PeerUnclear, PeerUnreachable, StoreError
 from cxr_core.exchange import deliver
 from cxr_core.exchange.rules import Destination, Peer, Rules
 from cxr_core.outgoing import Made, Outgoing, result_version
@@ -110,6 +110,8 @@ class Outbox:
                 self._over_age(parcel, str(exc))
             else:
                 self._store.outbox_failed(parcel.id, str(exc))
+        except NotExportable as exc:
+            self._store.outbox_nothing(parcel.id, str(exc))
         except StoreError:
             raise
         except CxrError as exc:

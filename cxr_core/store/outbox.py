@@ -23,8 +23,9 @@ from cxr_core.store.part import Part
 from cxr_core.store.review_tables import ReviewRow
 from cxr_core.store.tables import ImageRow, ScreeningRow
 
-OutboxState = Literal["waiting", "sent", "failed", "replaced"]
-"""waiting: to be sent, or to be tried again; failed: given up, with the reason; replaced: overtaken by a newer one."""
+OutboxState = Literal["waiting", "sent", "failed", "replaced", "nothing"]
+"""waiting: to be sent, or to be tried again; failed: given up, with the reason; replaced: overtaken by a newer one;
+nothing: of this result there is no object that the destination is given."""
 
 Arrived = Literal["no", "perhaps", "yes"]
 
@@ -167,6 +168,10 @@ class OutboxPart(Part):
     def outbox_failed(self, number: int, reason: str) -> None:
         """Give it up, with the reason; a person may send it again."""
         self._set(number, state="failed", reason=cleaned(reason))
+
+    def outbox_nothing(self, number: int, reason: str) -> None:
+        """Say that there is nothing to send, such as a picture of a film that was refused."""
+        self._set(number, state="nothing", reason=cleaned(reason))
 
     def outbox_overtaken(self, number: int) -> None:
         """Leave a version where it is: the result has changed, or is gone."""

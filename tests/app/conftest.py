@@ -26,9 +26,12 @@ PAGES = (
     "pages/3_Review.py",
     "pages/4_Models.py",
     "pages/6_Simulator.py",
+    "pages/7_Connections.py",
 )
 STORELESS = ("pages/4_Models.py", "pages/6_Simulator.py")
 """Pages that ask no database."""
+MODELLESS = ("pages/7_Connections.py",)
+"""Pages that ask no model."""
 
 
 def open_page(name: str) -> AppTest:

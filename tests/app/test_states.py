@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.app.conftest import PAGES, ROOT, STORELESS, open_page, words
+from tests.app.conftest import MODELLESS, PAGES, ROOT, STORELESS, open_page, words
 from ui.frame import NOTICE
 from ui.frame import PAGES as LINKS
 
@@ -13,6 +13,7 @@ EMPTY = {
     "pages/3_Review.py": "No film to review yet",
     "pages/4_Models.py": "Operating points",
     "pages/6_Simulator.py": "of the reading time is needed",
+    "pages/7_Connections.py": "Nothing is connected yet",
 }
 FULL = {
     "streamlit_app.py": "waiting for a reader",
@@ -21,6 +22,7 @@ FULL = {
     "pages/3_Review.py": "1 of 2",
     "pages/4_Models.py": "Operating points",
     "pages/6_Simulator.py": "of the reading time is needed",
+    "pages/7_Connections.py": "Nothing is connected yet",
 }
 FORBIDDEN = ("normal", "healthy", "negative", "no finding", "all clear")
 
@@ -58,7 +60,7 @@ def test_a_setting_that_makes_no_sense_is_named(page, monkeypatch):
     assert NOTICE in words(app)
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in MODELLESS])
 def test_without_a_model_the_page_says_where_to_put_one(page, monkeypatch, tmp_path):
     monkeypatch.setenv("CXR_MODELS_DIR", str(tmp_path))
     app = open_page(page)
