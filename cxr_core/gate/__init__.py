@@ -117,31 +117,42 @@ def _without_eyes(film: Radiograph, entries: Told, allowed: frozenset[str]) -> _
 
 
 def _righted(film: Radiograph, entries: Told, network: Network, allowed: frozenset[str]) -> _Stood:
-    """Upright and bone bright as far as that is sure: what is mended is looked at again, and must then stand well."""
+    """Upright and bone bright as far as that is sure: what is mended is looked at again, and must then stand well.
+
+    Left and right are judged last, on the film as it stands then: the network knows them on upright films alone.
+    """
     limits, look = network.limits, network(_exposed(film))
-    wanted = _wanted(entries, look, limits, allowed)
+    wanted = _upright(entries, look, limits)
     righted = mended(film, wanted)
     after = network(_exposed(righted)) if wanted else look
-    if set(wanted) - {"mirrored_mended"} and _stands_ill(after, limits):
+    if wanted and _stands_ill(after, limits):
         # What looked sure did not help: nothing is mended on a guess.
-        return _Stood(film, look, (*_doubts(look, limits), NOTICES["orientation_doubtful"]))
-    said = [NOTICES[code] for code in wanted] + _doubts(after, limits, mirrored="mirrored_mended" not in wanted)
+        return _Stood(film, look, (*_doubts(look, limits, mirrored=False), NOTICES["orientation_doubtful"]))
+    mirrored = _mirrors(entries, after, limits, allowed)
+    if mirrored:
+        wanted = is_mended((*wanted, "mirrored_mended"))
+        righted = mended(film, wanted)
+        after = network(_exposed(righted))
+    said = [NOTICES[code] for code in wanted] + _doubts(after, limits, mirrored=not mirrored)
     if entries.mends and not set(entries.mends) <= set(wanted):
         said.append(NOTICES["orientation_doubtful"])
     return _Stood(righted, after, tuple(said))
 
 
-def _wanted(entries: Told, look: Look, limits: Limits, allowed: frozenset[str]) -> tuple[str, ...]:
-    """What is to be mended: what the network is sure of; a mirrored film only if entry or person say so too."""
+def _upright(entries: Told, look: Look, limits: Limits) -> tuple[str, ...]:
+    """What brings a film upright and bone bright: what the network is sure of, or doubts and an entry says too."""
     wanted = {"inverted_by_pixels"} if look["inverted"] >= limits.sure["inverted"] else set()
     turn = max(_TURNS, key=lambda name: look[name])
     told_so = f"{turn}_mended" in (entries.mends or ())
     if look[turn] >= (limits.check if told_so else limits.sure)[turn]:
         wanted.add(f"{turn}_mended")
-    asked = {mend for code, mend in ON_REQUEST.items() if code in allowed}
-    if "mirrored_mended" in (entries.mends or ()) and look["mirrored"] >= limits.check["mirrored"]:
-        asked.add("mirrored_mended")
-    return is_mended(wanted | asked)
+    return is_mended(wanted)
+
+
+def _mirrors(entries: Told, look: Look, limits: Limits, allowed: frozenset[str]) -> bool:
+    """Whether left and right are to be exchanged: only if an entry or a person says so too."""
+    told_so = "mirrored_mended" in (entries.mends or ()) and look["mirrored"] >= limits.check["mirrored"]
+    return told_so or "mirrored_mended" in {mend for code, mend in ON_REQUEST.items() if code in allowed}
 
 
 def _exposed(film: Radiograph) -> npt.NDArray[np.uint16]:
@@ -162,9 +173,10 @@ def _doubts(look: Look, limits: Limits, *, mirrored: bool = True) -> list[Notice
         found.append("unlike_films")
     if look["inverted"] >= limits.check["inverted"]:
         found.append("may_be_inverted")
-    if any(look[name] >= limits.check[name] for name in _TURNS):
+    turned = any(look[name] >= limits.check[name] for name in _TURNS)
+    if turned:
         found.append("may_be_turned")
-    if mirrored and look["mirrored"] >= limits.check["mirrored"]:
+    if mirrored and not turned and look["mirrored"] >= limits.check["mirrored"]:
         found.append("may_be_mirrored")
     if look["cut_off"] >= limits.check["cut_off"]:
         found.append("lungs_cut_off")

@@ -98,6 +98,22 @@ def test_entry_and_pixels_together_or_a_person_mirror_it_back(facts, allowed):
     np.testing.assert_array_equal(verdict.film.pixels, film().pixels[:, ::-1])
 
 
+def test_left_and_right_are_judged_on_the_film_as_it_stands_in_the_end():
+    class Lying(Upright):
+        """Says of every film that does not stand upright that it is mirrored: it does not know such films."""
+
+        def __call__(self, pixels):
+            look = super().__call__(pixels)
+            turned = any(look[f"turned_{quarter}"] for quarter in (90, 180, 270))
+            return Look(MappingProxyType({**look.scores, "mirrored": float(turned)}), look.distance)
+
+    assert codes(judge(film(turned=2), ON, Lying())) == ["turned_180_mended"]
+    assert codes(judge(film(turned=2), ON, Lying(sure=0.7))) == ["may_be_turned"]
+    both = judge(film(turned=2, orientation="L\\H"), ON, Upright(mirrored=1.0, turned_90=0))
+    assert codes(both) == ["turned_180_mended", "mirrored_mended"]
+    np.testing.assert_array_equal(both.film.pixels, film().pixels[:, ::-1])
+
+
 @pytest.mark.parametrize("orientation", ["R\\F", "L\\H", "R\\H", "H\\L", "F\\R"])
 def test_an_entry_that_the_pixels_contradict_is_only_doubted(orientation):
     for network in (Upright(), None):
