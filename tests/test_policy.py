@@ -97,7 +97,7 @@ def test_the_order_is_total_stable_and_never_against_its_priorities(given_studie
         assert priorities[first] >= priorities[second] or priorities[first] == pytest.approx(priorities[second])
         same = [
             getattr(queue.placed, name)[first] == getattr(queue.placed, name)[second]
-            for name in ("lane", "band", "over", "merit")
+            for name in ("lane", "band", "over", "merit", "below")
         ]
         if all(same):
             assert first < second

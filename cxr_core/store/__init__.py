@@ -3,6 +3,6 @@
 from cxr_core.store.lines import Entry
 from cxr_core.store.overrides import Override
 from cxr_core.store.store import Store
-from cxr_core.store.worklist import Columns
+from cxr_core.store.worklist import Columns, Names
 
-__all__ = ["Columns", "Entry", "Override", "Store"]
+__all__ = ["Columns", "Entry", "Names", "Override", "Store"]

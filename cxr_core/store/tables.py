@@ -13,7 +13,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import DateTime, Dialect, ForeignKey, MetaData, String, Text, UniqueConstraint
+from sqlalchemy import DateTime, Dialect, ForeignKey, Index, MetaData, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -62,11 +62,18 @@ class ImageRow(Base):
     removed_at: Mapped[datetime | None]
 
 
+RANKING = "ix_screenings_ranking"
+
+
 class ScreeningRow(Base):
     """One screening; ``payload`` is its JSON (cxr_core.serial), other columns are for queries (store/packing.py)."""
 
     __tablename__ = "screenings"
-    __table_args__ = (UniqueConstraint("image_id", "models_key"),)
+    __table_args__ = (
+        UniqueConstraint("image_id", "models_key"),
+        # All that ranking reads, so that 100,000 payloads stay where they are (store/worklist.py).
+        Index(RANKING, "models_key", "image_id", "status", "doubtful", "requested", "result", "screened_at", "scores"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"))

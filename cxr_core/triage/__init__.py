@@ -36,7 +36,20 @@ import numpy as np
 
 from cxr_core.errors import RecordError
 from cxr_core.records import URGENCIES, Assessment, Ranked, Screening, Urgency, models_key
-from cxr_core.triage.columns import HIGH, HIGHEST, NOT_FIXED, READ, STAT, USUAL, Facts, Order, Placed, ordered, place
+from cxr_core.triage.columns import (
+    HIGH,
+    HIGHEST,
+    NOT_FIXED,
+    READ,
+    REFUSED,
+    STAT,
+    USUAL,
+    Facts,
+    Order,
+    Placed,
+    ordered,
+    place,
+)
 from cxr_core.triage.policy import Policy, policy_of
 from cxr_core.triage.words import doubts, minutes, of_the_film, of_the_place, of_waiting
 
@@ -57,12 +70,14 @@ class Circumstances:
     """What is to know of a study beside its screening.
 
     ``outdated``: other models than the running ones made it. ``waited``: minutes since arrival; None where nobody
-    knows, then no limit holds. ``read``: a person has decided on it.
+    knows, then no limit holds. ``read``: a person has decided on it. ``requested``: what was asked for with another
+    film of the same study, or from elsewhere; the more urgent of this and what the film itself says counts.
     """
 
     outdated: bool = False
     waited: float | None = None
     read: bool = False
+    requested: int = USUAL
 
 
 def assess(
@@ -121,11 +136,13 @@ def _assessed(
             key=lambda label: (URGENCIES.index(lanes[label]), -standings[label]),
         )
     )
-    asked, outdated = requested(screening), known.outdated and screening.status == "screened"
+    asked = max(requested(screening), known.requested)
+    outdated = known.outdated and screening.status == "screened"
     lane = _lane(screening, [lanes[label] for label in flagged], asked, outdated=outdated)
     at = URGENCIES.index(lane)
     best = max((value for label, value in standings.items() if URGENCIES.index(lanes[label]) <= at), default=0.0)
-    fixed = READ if known.read else STAT if asked == HIGHEST else NOT_FIXED
+    usual = REFUSED if screening.status == "refused" else NOT_FIXED
+    fixed = READ if known.read else STAT if asked == HIGHEST else usual
     placed = place([at], np.array([best]), np.array([known.waited or 0.0]), policy, [fixed])
     reasons = (
         *of_the_place(asked, lane, known.waited, policy.allowed(lane), read=known.read),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +30,7 @@ HIGHEST, HIGH, USUAL = 2, 1, 0
 BANDS = ("read", *reversed(URGENCIES), "over its limit", "STAT")
 """The bands of the queue, the last one first read; a band never shares a priority with another."""
 
-READ, OVER, STAT, NOT_FIXED = 0, BANDS.index("over its limit"), BANDS.index("STAT"), -1
+READ, OVER, STAT, NOT_FIXED, REFUSED = 0, BANDS.index("over its limit"), BANDS.index("STAT"), -1, -2
 CHECK = URGENCIES.index("check")
 ROUTINE = URGENCIES.index("routine")
 
@@ -52,7 +53,7 @@ class Facts:
     doubtful: Bools
     outdated: Bools
     read: Bools
-    requested: npt.NDArray[np.int8]
+    requested: npt.NDArray[np.signedinteger[Any]]
     waited: Floats
 
 
@@ -60,29 +61,33 @@ class Facts:
 class Placed:
     """Where N studies stand. ``band`` indexes BANDS; ``over`` is whole minutes over the limit; ``merit`` orders within.
 
-    ``lane`` is by findings, doubts and request; waiting does not change it.
+    ``lane`` is by findings, doubts and request; waiting does not change it. ``below``: the refused images of the lane
+    "check" stand together below the doubtful ones.
     """
 
     lane: Ints
     band: Ints
     over: Ints
     merit: Floats
+    below: Bools
 
     @classmethod
     def joined(cls, parts: Sequence[Placed]) -> Placed:
         """Several, one behind the other."""
-        columns = ((part.lane, part.band, part.over, part.merit) for part in parts)
-        lane, band, over, merit = (np.concatenate(values) for values in zip(*columns, strict=True))
-        return cls(lane, band, over, merit)
+        columns = ((part.lane, part.band, part.over, part.merit, part.below) for part in parts)
+        lane, band, over, merit, below = (np.concatenate(values) for values in zip(*columns, strict=True))
+        return cls(lane, band, over, merit, below)
 
     def order(self) -> Ints:
         """(N,) the rows, the first to be read first: by band, minutes over, lane, merit; equals as they were given."""
-        coarse = (self.band << 34) + (np.minimum(self.over, (1 << 31) - 1) << 2) + (ROUTINE - self.lane)
+        coarse = (self.band << 35) + (np.minimum(self.over, (1 << 31) - 1) << 3)
+        coarse += ((ROUTINE - self.lane) << 1) + ~self.below
         return np.lexsort((-self.merit, -coarse)).astype(np.int64)
 
     def priority(self) -> Floats:
         """(N,) in [0, 1]; never rises along the order. For programs and people: the order itself is finer."""
         within = 1.0 - np.exp2(-self.merit)
+        within = np.where(self.lane == CHECK, (within + ~self.below) / 2, within)
         # Minutes over the limit, then the lane, then merit, each within the steps of the one before.
         minutes = self.over / (self.over + _DAY)
         step = (self.over + 1) / (self.over + 1 + _DAY) - minutes
@@ -114,7 +119,8 @@ def ordered(
         flagged = facts.scores >= limits
     lane = _lanes(flagged, lanes, facts)
     standing = _highest(standings(facts.scores, limits), lanes, lane)
-    fixed = np.where(facts.read, READ, np.where(facts.requested == HIGHEST, STAT, NOT_FIXED))
+    usual = np.where(facts.refused, REFUSED, NOT_FIXED)
+    fixed = np.where(facts.read, READ, np.where(facts.requested == HIGHEST, STAT, usual))
     placed = place(lane, standing, facts.waited, policy, fixed)
     rows = placed.order()
     ranks = np.empty_like(rows)
@@ -127,7 +133,8 @@ def place(
 ) -> Placed:
     """Where studies of these lanes (N,), standings (N,) in [0, 1] and waits (N,) in minutes stand under a policy.
 
-    ``fixed``: the band that a person's word gives, STAT or READ, else NOT_FIXED. What is read waits for nobody.
+    ``fixed``: the band that a person's word gives, STAT or READ, else REFUSED for an image without scores, else
+    NOT_FIXED. What is read waits for nobody.
     ``merit`` is in halvings of what a study lacks to the top of its lane: a standing of 1/2 is worth one, 3/4 two; so
     is waiting once, twice ``policy.waiting_halves``. Two studies that wait never overtake each other within a lane.
     """
@@ -135,13 +142,13 @@ def place(
     allowed = np.array([policy.allowed(name) for name in URGENCIES])[lane]
     late = waited > allowed
     fixed = np.asarray(fixed)
-    band = np.where(fixed != NOT_FIXED, fixed, np.where(late, OVER, ROUTINE + 1 - lane))
+    band = np.where(fixed >= 0, fixed, np.where(late, OVER, ROUTINE + 1 - lane))
     late = late & (fixed != READ)
     over = np.floor(np.where(late, waited - np.where(late, allowed, 0.0), 0.0)).astype(np.int64)
     merit = -policy.score_weight * np.log2(np.maximum(1.0 - standing, _LEAST))
     if policy.waiting_halves:
         merit = merit + np.maximum(waited, 0.0) / policy.waiting_halves
-    return Placed(lane, band, over, merit)
+    return Placed(lane, band, over, merit, (fixed == REFUSED) & (lane == CHECK))
 
 
 def standings(scores: Floats, thresholds: Floats) -> Floats:

@@ -30,10 +30,13 @@ def image(number: int) -> str:
 def check(store, columns, preferred=KEY):
     """Every column against the entries, which are read another way."""
     entries = store.entries(preferred)
-    assert columns.keys.tolist() == [entry.key for entry in entries]
+    names = store.names(columns)
+    assert names.keys.tolist() == [entry.key for entry in entries]
+    assert columns.preferred == preferred
     for row, entry in enumerate(entries):
         film = entry.screening
-        assert columns.row(entry.key) == row
+        assert store.row_of(columns, entry.key) == row
+
         assert columns.received[row] == np.datetime64(entry.received_at.replace(tzinfo=None), "us")
         assert columns.made_by[columns.models[row]] == models_key(film.models)
         assert columns.outdated[row] == (film.status == "screened" and models_key(film.models) != preferred)
@@ -50,7 +53,7 @@ def check(store, columns, preferred=KEY):
             [kept.get(name, np.nan) for name in LABELS], nan_ok=True
         )
         assert columns.synthetic[row] == entry.synthetic
-    assert store.entries_of(columns.keys.tolist(), preferred) == entries
+    assert store.entries_at(columns, range(len(entries))) == entries
 
 
 def review(decision="agree", **facts) -> Review:
@@ -62,7 +65,8 @@ def test_an_empty_worklist_has_no_rows(store):
     assert len(columns) == 0
     assert columns.scores.shape == (0, 9)
     assert store.worklist(KEY, columns) is columns
-    assert store.entries_of([]) == ()
+    assert store.entries_at(columns, []) == ()
+    assert store.names(columns).keys.tolist() == []
 
 
 @given(film=screenings())
@@ -85,6 +89,8 @@ def test_a_second_look_reads_nothing_where_nothing_changed_and_the_changes_where
         store.save(screened(sha256=image(number), models=NEW), NOON - timedelta(minutes=number))
     first = store.worklist(KEY)
     assert store.worklist(KEY, first) is first
+    names = store.names(first)
+    assert store.names(first, names) is names
     changes = [
         lambda: store.save(screened(sha256=image(9), models=OLD, score=0.8), NOON - timedelta(minutes=2)),
         lambda: store.save(screened(sha256=image(9), models=NEW, score=0.7), NOON),
@@ -101,6 +107,9 @@ def test_a_second_look_reads_nothing_where_nothing_changed_and_the_changes_where
         again = store.worklist(KEY, first)
         assert again is not first
         check(store, again)
+        names = store.names(again, names)
+        assert names.keys.tolist() == store.names(again).keys.tolist()
+        assert names.searched.tolist() == store.names(again).searched.tolist()
         first = again
     assert store.worklist(models_key(OLD), first).preferred == models_key(OLD)
 
@@ -134,16 +143,19 @@ def test_a_request_for_one_film_is_one_for_its_study(store):
 def test_files_patients_and_accessions_are_searched_in_lower_case_and_names_are_not(store):
     whose = Identity(patient_name="Doe^Jane", patient_id="PX7", accession="ACC-1")
     store.save(screened("Ward/FILM.dcm", image(1), NEW, identity=whose), NOON)
-    assert store.worklist(KEY).searched.tolist() == ["ward/film.dcm\npx7\nacc-1"]
+    assert store.names(store.worklist(KEY)).searched.tolist() == ["ward/film.dcm\npx7\nacc-1"]
 
 
-def test_entries_come_in_the_order_asked_for_and_without_those_that_are_gone(store):
+def test_entries_come_in_the_order_asked_for_and_a_gone_one_leaves_its_place_empty(store):
     for number in range(3):
         store.save(screened(sha256=image(number), models=NEW), NOON)
     store.save_review(image(2), review())
-    found = store.entries_of([image(2), image(7), image(0)], KEY)
-    assert [entry.key for entry in found] == [image(2), image(0)]
+    columns = store.worklist(KEY)
+    store.remove(image(1))
+    found = store.entries_at(columns, [2, 1, 0])
+    assert [entry and entry.key for entry in found] == [image(2), None, image(0)]
     assert found[0].review.decision == "agree"
+    assert store.row_of(store.worklist(KEY, columns), image(1)) is None
 
 
 @given(st.lists(st.none() | st.fixed_dictionaries(dict.fromkeys(LABELS, st.floats(0, 1))), max_size=5))

@@ -46,6 +46,8 @@ def upgrade() -> None:
     while found := connection.execute(rows.where(_SCREENINGS.c.id > done)).all():
         connection.execute(change, [{"row": row.id, **_columns(json.loads(row.payload))} for row in found])
         done = found[-1].id
+    ranked_by = ["models_key", "image_id", "status", "doubtful", "requested", "result", "screened_at", "scores"]
+    op.create_index("ix_screenings_ranking", "screenings", ranked_by)
 
 
 def _columns(said: dict[str, Any]) -> dict[str, Any]:
