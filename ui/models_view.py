@@ -24,6 +24,7 @@ from ui.thresholds import interval
 _ROLES = {
     "detector": "Detector: its scores rank the worklist, and it shows places.",
     "second_opinion": "Second opinion: shown beside the detectors' scores; it ranks nothing and shows no places.",
+    "gate": "Gate: looks at every picture before the models do; it refuses, mends or doubts, and never clears one.",
 }
 _UNUSED = "Found, not run: other models answer for every one of its labels."
 

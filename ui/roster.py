@@ -1,4 +1,4 @@
-"""Which models the models folder holds, from their cards alone: detectors, second opinions, and what cannot be used.
+"""Which models the models folder holds, from their cards alone: by role, and what cannot be used.
 
 In: settings. Out: cards by role. No network is loaded for it. That a second opinion's weights are damaged is known once
 a screening has tried to load them.
@@ -10,23 +10,25 @@ from dataclasses import dataclass
 
 from cxr_core.card import ModelCard
 from cxr_core.detect import Unusable, load_cards, opinion_cards, why_not
+from cxr_core.gate import card_of
 from cxr_core.settings import Settings
 from cxr_core.voices import speakers
 
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """Detectors that speak, detectors that others speak for, second opinions, and those that cannot be used."""
+    """Detectors that speak, detectors that others speak for, second opinions, those that cannot be used; the gate."""
 
     detectors: tuple[ModelCard, ...]
     unused: tuple[ModelCard, ...] = ()
     opinions: tuple[ModelCard, ...] = ()
     unusable: tuple[Unusable, ...] = ()
+    gate: ModelCard | None = None
 
     @property
     def cards(self) -> tuple[ModelCard, ...]:
-        """Every card, the detectors first."""
-        return (*self.detectors, *self.opinions, *self.unused)
+        """Every card, the detectors first, the gate last."""
+        return (*self.detectors, *self.opinions, *self.unused, *((self.gate,) if self.gate else ()))
 
 
 def roster(settings: Settings) -> Roster:
@@ -40,4 +42,5 @@ def roster(settings: Settings) -> Roster:
         unused=tuple(card for card, labels in heard if not labels),
         opinions=tuple(card for _, card in second),
         unusable=(*unusable, *failed),
+        gate=card_of(settings),
     )

@@ -21,15 +21,15 @@ import numpy.typing as npt
 
 from cxr_core.errors import LateralView, NotAChest, Refusal
 from cxr_core.gate.mend import MENDS, is_mended, mended
-from cxr_core.gate.network import Limits, Look, Network, load
+from cxr_core.gate.network import Limits, Look, Network, card_of, load
 from cxr_core.gate.tags import Told, told
 from cxr_core.gate.words import LATERAL, NO_CHEST, NOTICES, OTHER_PART, UNCHECKED, overridden
 from cxr_core.records import INFORMS, Notice, Radiograph
 from cxr_core.settings import Settings
 
 __all__ = [
-    "MENDS", "NOTICES", "ON_REQUEST", "OVERRULABLE", "UNCHECKED", "Kind", "Look", "Verdict", "is_mended", "judge",
-    "load", "mended",
+    "MENDS", "NOTICES", "ON_REQUEST", "OVERRULABLE", "UNCHECKED", "Kind", "Look", "Verdict", "card_of",
+    "is_mended", "judge", "load", "mended",
 ]  # fmt: skip
 
 Kind = Literal["pass", "warn", "check", "refuse"]

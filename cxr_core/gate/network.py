@@ -95,6 +95,12 @@ def load(settings: Settings) -> Network | None:
         return _shelf[folder]
 
 
+def card_of(settings: Settings) -> ModelCard | None:
+    """The card of the network that ``load`` gives, without loading it."""
+    folder = settings.models_dir / FOLDER
+    return load_card(folder) if settings.gate == "on" and (folder / CARD_FILE).is_file() else None
+
+
 def _limits(card: ModelCard) -> Limits:
     """The thresholds that training measured: an operating point "check" and "sure" for each of NAMES."""
     points = {label.name: label.operating_points for label in card.labels}

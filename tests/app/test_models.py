@@ -122,6 +122,12 @@ def test_the_shipped_cards_are_drawn(monkeypatch):
     app.run()
     assert not app.exception
     assert "ROC of nih_ssd, Effusion" in alts(app)
+    app = choose(app, "gate")
+    assert not app.exception
+    text = words(app)
+    assert "Gate: looks at every picture before the models do" in text
+    assert "distorted" in text, "what it catches"
+    assert not alts(app), "it answers for no finding"
 
 
 def test_a_switch_is_kept_and_obeyed_by_the_next_screening(models):
