@@ -1,10 +1,12 @@
-"""How fast, and in how much memory: our detectors by runtime, and a DenseNet121-224 in torch beside them.
+"""How fast, and in how much memory: our detectors by runtime, beside other networks and other runtimes.
 
-    python -m benchmarks.inference                  one table on stdout
-    python -m benchmarks.inference --write          and in benchmarks/RESULTS.md
+    python -m benchmarks detectors                  one table on stdout
+    python -m benchmarks detectors --write          and in benchmarks/RESULTS.md
 
-Each subject runs in its own process; all are started first, then take short turns round after round, so that whatever
-else the machine does meets them alike. A figure is the median over the rounds. The peer needs requirements-bench.txt.
+Beside them: a DenseNet121-224 in torch, the zoo's SSD MobileNetV2 in plain Keras, and our own networks on OpenVINO and
+ONNX Runtime. Each subject runs in its own process; all are started first, then take short turns round after round, so
+that whatever else the machine does meets them alike. A figure is the median over the rounds. Peers that are not
+installed are named and left out: requirements-bench.txt.
 """
 
 from __future__ import annotations
@@ -20,16 +22,29 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine
+from benchmarks import machine, report
+from benchmarks.report import Section, publish, spread
 from cxr_core.card import ModelCard
 from cxr_core.detect import folder_card, model_folders
 from cxr_core.errors import ModelError
 from cxr_core.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "benchmarks" / "RESULTS.md"
-PEER = "DenseNet121-224"
-RUNTIMES = {"litert": "LiteRT", "tensorflow": "TensorFlow", "torch": "torch"}
+PEER, ZOO = "DenseNet121-224", "SSD MobileNetV2 320, zoo's shape"
+RUNTIMES = {
+    "litert": "LiteRT",
+    "litert_int8": "LiteRT, 8 bits",
+    "tensorflow": "TensorFlow",
+    "torch": "torch",
+    "keras": "Keras predict",
+    "openvino": "OpenVINO",
+    "onnxruntime": "ONNX Runtime",
+}
+FILES = {"litert": "litert", "litert_int8": "litert_int8", "tensorflow": "saved_model"}
+PEERS = {"torch": PEER, "keras": ZOO}
+"""Networks of others, by the package that runs them."""
+OTHER_RUNTIMES = {"openvino": "openvino", "onnxruntime": "tf2onnx"}
+"""Runtimes of others for our own networks, and the package that each needs beside itself."""
 
 
 @dataclass(slots=True)
@@ -88,38 +103,34 @@ def main(arguments: list[str] | None = None) -> int:
     except ModelError as exc:
         print(f"nothing to measure: {exc}", file=sys.stderr)
         return 1
-    facts = machine.describe()
+    facts = report.facts()
     subjects = _plan(models, chosen.threads, chosen.runtime)
     try:
         _measure(subjects, chosen.batch, chosen.rounds, chosen.seconds)
     finally:
         for subject in subjects:
             subject.stop()
-    report = render(subjects, facts, chosen)
-    print(report)
-    if chosen.write:
-        RESULTS.write_text(report + "\n", encoding="utf-8")
+    publish(render(subjects, chosen), facts, write=chosen.write)
     return 0
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.inference", description=__doc__.split("\n\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks detectors", description=__doc__.split("\n\n")[0])
     parser.add_argument("--models", type=Path, default=Settings().models_dir, help="folder of model folders")
     parser.add_argument("--rounds", type=int, default=9, help="turns of each subject and batch size")
     parser.add_argument("--seconds", type=float, default=1.0, help="length of a turn")
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 8], help="films given at once")
     parser.add_argument("--threads", type=int, default=machine.cores(), help="CPU threads of each subject")
-    parser.add_argument("--runtime", choices=("litert", "tensorflow"), nargs="+", default=["litert", "tensorflow"])
-    parser.add_argument("--write", action="store_true", help=f"also write {RESULTS.relative_to(ROOT)}")
+    parser.add_argument("--runtime", choices=tuple(FILES), nargs="+", default=list(FILES))
+    parser.add_argument("--write", action="store_true", help="also write benchmarks/RESULTS.md")
     return parser.parse_args(arguments)
 
 
 def _plan(models: list[tuple[ModelCard, Path]], threads: int, runtimes: list[str]) -> list[Subject]:
-    """All subjects, their processes started: each model, the detectors on one film, all models on it, the peer."""
+    """All subjects, their processes started: each model, the detectors on one film, all models on it, the peers."""
     plan = []
     for runtime in runtimes:
-        key = "litert" if runtime == "litert" else "saved_model"
-        held = [(card, folder) for card, folder in models if key in card.files]  # a foreign export has no LiteRT file
+        held = [(card, folder) for card, folder in models if FILES[runtime] in card.files]  # foreign: TensorFlow alone
         detectors = [item for item in held if item[0].role == "detector"]
         groups = {
             " + ".join(card.name for card, _ in group): group for group in (*([item] for item in held), detectors)
@@ -127,11 +138,19 @@ def _plan(models: list[tuple[ModelCard, Path]], threads: int, runtimes: list[str
         if len(detectors) < len(held):
             groups["the same and the second opinions"] = held
         plan += [(name, runtime, [folder for _, folder in group]) for name, group in groups.items() if group]
-    if importlib.util.find_spec("torch"):
-        plan.append((PEER, "torch", []))
-    else:
-        print(f"{PEER} is left out: pip install -r requirements-bench.txt", file=sys.stderr)
+    plan += [(name, runtime, []) for runtime, name in PEERS.items() if _there(name, runtime)]
+    ours = [(card.name, folder) for card, folder in models if card.role == "detector" and "litert" in card.files]
+    together, folders = " + ".join(name for name, _ in ours), [folder for _, folder in ours]
+    plan += [(together, runtime, folders) for runtime, more in OTHER_RUNTIMES.items() if _there(runtime, runtime, more)]
     return [Subject(name, runtime, _process(runtime, paths, threads)) for name, runtime, paths in plan]
+
+
+def _there(name: str, *packages: str) -> bool:
+    """Whether what a peer needs is installed; said if not."""
+    there = all(importlib.util.find_spec(package) for package in packages)
+    if not there:
+        print(f"{name} is left out: pip install -r requirements-bench.txt", file=sys.stderr)
+    return there
 
 
 def _process(runtime: str, folders: list[Path], threads: int) -> subprocess.Popen[str]:
@@ -155,30 +174,24 @@ def _measure(subjects: list[Subject], batches: list[int], rounds: int, seconds: 
         subject.end()
 
 
-def render(subjects: list[Subject], facts: list[str], chosen: argparse.Namespace) -> str:
-    """The table as Markdown, the machine, and what a row means."""
+def render(subjects: list[Subject], chosen: argparse.Namespace) -> Section:
+    """The table, and what a row means."""
     peer = next((subject.best for subject in subjects if subject.name == PEER), None)
     heads = ["Network", "Runtime", "Input", *(f"ms an image, batch {size}" for size in chosen.batch)]
     rows = [[*heads, "images/s", "peak MB", f"times {PEER}"]]
     rows += [_row(subject, chosen.batch, peer) for subject in subjects]
-    rows.insert(1, ["---"] * 3 + ["---:"] * (len(rows[0]) - 3))
-    table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
     how = (
         f"Measured {datetime.now(UTC):%Y-%m-%d}: {chosen.rounds} rounds of {chosen.seconds:g} s a subject and batch "
         f"size, interleaved; median, lowest and highest in brackets. {chosen.threads} threads each. Ours from prepared "
-        "film to decoded, calibrated findings; the peer's network alone. Images a second and the ratio are at the "
-        "batch size that suits each subject best. Peak memory is of the whole process."
+        "film to decoded, calibrated findings; other networks and runtimes without decoding. Images a second and the "
+        "ratio are at the batch size that suits each subject best. Peak memory is of the whole process."
     )
-    lines = ["# Inference speed", "", "`python -m benchmarks.inference --write`", "", table, "", how, ""]
-    return "\n".join(lines + [f"- {fact}" for fact in facts])
+    return Section("detectors", "python -m benchmarks detectors --write", rows, how, words=3)
 
 
 def _row(subject: Subject, batches: list[int], peer: float | None) -> list[str]:
-    times = [
-        f"{subject.median(size):.1f} ({min(subject.milliseconds[size]):.1f}-{max(subject.milliseconds[size]):.1f})"
-        for size in batches
-    ]
-    ratio = f"{peer / subject.best:.1f} faster" if peer and subject.name != PEER else "1" if peer else "not measured"
+    times = [spread(subject.milliseconds[size]) for size in batches]
+    ratio = f"{peer / subject.best:.1f} as fast" if peer else "not measured"
     rate, memory = f"{1000 / subject.best:.1f}", f"{subject.peak_mb:.0f}"
     return [subject.name, RUNTIMES[subject.runtime], subject.input, *times, rate, memory, ratio]
 

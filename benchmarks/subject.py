@@ -12,7 +12,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,17 +23,16 @@ import numpy as np
 import numpy.typing as npt
 
 Films = npt.NDArray[np.float32]
-PEER = "peer"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Get ready, say so, then take turns until stdin ends."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("runtime", choices=["litert", "tensorflow", "torch"])
+    parser.add_argument("runtime", choices=[*OURS, *OTHERS])
     parser.add_argument("folders", nargs="*", type=Path, help="model folders, run one after the other on each film")
     parser.add_argument("--threads", type=int, required=True)
     chosen = parser.parse_args(arguments)
-    run, sizes = _peer(chosen.threads) if chosen.runtime == "torch" else _ours(chosen)
+    run, sizes = OTHERS[chosen.runtime](chosen) if chosen.runtime in OTHERS else _ours(chosen)
     _say({"input": sizes})
     for line in sys.stdin:
         batch, seconds = line.split()
@@ -65,13 +66,14 @@ def _ours(chosen: argparse.Namespace) -> tuple[Callable[[int], None], str]:
     return run, " + ".join(f"{spec.width} x {spec.height}" for spec in specs)
 
 
-def _peer(threads: int) -> tuple[Callable[[int], None], str]:
+def _torch(chosen: argparse.Namespace) -> tuple[Callable[[int], None], str]:
+    """DenseNet121-224, the network alone."""
     import torch  # noqa: PLC0415  (not in our own subjects' memory)
 
     from benchmarks import densenet  # noqa: PLC0415
 
     densenet.check()
-    torch.set_num_threads(threads)
+    torch.set_num_threads(chosen.threads)
     network = densenet.densenet121()
 
     def run(batch: int) -> None:
@@ -79,6 +81,77 @@ def _peer(threads: int) -> tuple[Callable[[int], None], str]:
             network(torch.from_numpy(_films((batch, 1, densenet.SIZE, densenet.SIZE)))).sigmoid().numpy()
 
     return run, f"{densenet.SIZE} x {densenet.SIZE}"
+
+
+def _keras(chosen: argparse.Namespace) -> tuple[Callable[[int], None], str]:
+    """The zoo's SSD MobileNetV2 as a Keras script runs it, the network alone."""
+    import tensorflow as tf  # noqa: PLC0415
+
+    from benchmarks import zoo_ssd  # noqa: PLC0415
+
+    tf.config.threading.set_intra_op_parallelism_threads(chosen.threads)
+    network = zoo_ssd.ssd_mobilenet_v2()
+
+    def run(batch: int) -> None:
+        network.predict_on_batch(_films((batch, zoo_ssd.SIZE, zoo_ssd.SIZE, 3)))
+
+    return run, f"{zoo_ssd.SIZE} x {zoo_ssd.SIZE}"
+
+
+def _openvino(chosen: argparse.Namespace) -> tuple[Callable[[int], None], str]:
+    """Our own networks on OpenVINO, which reads LiteRT files; the network alone, an image at a time as its file is."""
+    import openvino  # noqa: PLC0415
+
+    core = openvino.Core()
+    facts = {"INFERENCE_NUM_THREADS": chosen.threads, "INFERENCE_PRECISION_HINT": "f32"}  # its default may be bf16
+    networks = [core.compile_model(core.read_model(folder / "model.tflite"), "CPU", facts) for folder in chosen.folders]
+    shapes = [tuple(network.input(0).shape) for network in networks]
+
+    def run(batch: int) -> None:
+        for network, shape in zip(networks, shapes, strict=True):
+            for film in _films((batch, *shape[1:])):
+                network([film[None]])
+
+    return run, _sizes(shapes)
+
+
+def _onnxruntime(chosen: argparse.Namespace) -> tuple[Callable[[int], None], str]:
+    """Our own networks on ONNX Runtime, converted from the LiteRT files; likewise."""
+    import onnxruntime  # noqa: PLC0415
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = chosen.threads
+    sessions = []
+    with tempfile.TemporaryDirectory() as place:
+        for number, folder in enumerate(chosen.folders):
+            path = f"{place}/{number}.onnx"  # in a process of its own: the converter brings TensorFlow along
+            command = [sys.executable, "-m", "tf2onnx.convert", "--tflite", str(folder / "model.tflite")]
+            subprocess.run(  # noqa: S603  (paths of the caller's)
+                [*command, "--output", path, "--opset", "17"], check=True, capture_output=True
+            )
+            sessions.append(onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"]))
+    inputs = [session.get_inputs()[0] for session in sessions]
+    shapes = [tuple(given.shape) for given in inputs]
+
+    def run(batch: int) -> None:
+        for session, given, shape in zip(sessions, inputs, shapes, strict=True):
+            for film in _films((batch, *shape[1:])):
+                session.run(None, {given.name: film[None]})
+
+    return run, _sizes(shapes)
+
+
+def _sizes(shapes: list[tuple[int, ...]]) -> str:
+    return " + ".join(f"{shape[2]} x {shape[1]}" for shape in shapes)
+
+
+OURS = ("litert", "litert_int8", "tensorflow")
+OTHERS: dict[str, Callable[[argparse.Namespace], tuple[Callable[[int], None], str]]] = {
+    "torch": _torch,
+    "keras": _keras,
+    "openvino": _openvino,
+    "onnxruntime": _onnxruntime,
+}
 
 
 _cache: dict[tuple[int, ...], Films] = {}

@@ -43,8 +43,8 @@ class Settings:
     models_dir: Path = _setting(_PACKAGED_MODELS, "folder of model folders")
     runtime: str = _setting(
         "auto",
-        "auto: TensorFlow where a GPU is seen, else LiteRT in 8 bits where a model has such a file; litert: in single "
-        "precision; tensorflow",
+        "auto: TensorFlow where a GPU is seen, else litert_int8 where a model has that file, else litert; litert: "
+        "LiteRT in single precision; litert_int8: mostly in 8 bits; tensorflow",
     )
     second_opinions: str = _setting(
         "all", "second opinions asked beside the detectors: all, none, or model names with commas between"
@@ -75,7 +75,7 @@ class Settings:
     )
 
     def __post_init__(self) -> None:
-        _one_of("CXR_RUNTIME", self.runtime, ("auto", "litert", "tensorflow"))
+        _one_of("CXR_RUNTIME", self.runtime, ("auto", "litert", "litert_int8", "tensorflow"))
         _one_of("CXR_GATE", self.gate, ("on", "tags", "off"))
         _one_of("CXR_PRESET", self.preset, ("sensitive", "balanced", "specific"))
         for spec in fields(self):

@@ -30,7 +30,8 @@ MOST_THREADS = 8
 
 def choose(card: ModelCard, settings: Settings) -> RuntimeKey:
     """The runtime of ``settings`` where the folder has its file, else the one that it has."""
-    wish: RuntimeKey = "litert_int8" if settings.runtime == "auto" and "litert_int8" in card.files else "litert"
+    rounded = settings.runtime in ("auto", "litert_int8") and "litert_int8" in card.files
+    wish: RuntimeKey = "litert_int8" if rounded else "litert"
     if settings.runtime == "tensorflow" or (
         settings.runtime == "auto" and "saved_model" in card.files and sees_gpu(threads(settings))
     ):
