@@ -44,8 +44,8 @@ _PCR = {
     "negative": (1 - _SENSITIVITY) / _SPECIFICITY,
 }
 
-_REFERENCE = "the reference of the published odds ratio"
-_NO_RATIO = "no published ratio for the diagnosis was at hand; shown, not counted"
+_REFERENCE = "what the odds ratio is compared with"
+_NO_RATIO = "no published ratio at hand: not counted"
 _SCORE_ROOM = 1e-4
 """A score of 0 or 1 has no logit; beyond these four digits a score is not known anyway."""
 

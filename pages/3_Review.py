@@ -12,7 +12,7 @@ from ui.opinions_view import opinions_note
 from ui.panel_view import conflict, findings, refused, signing, why_here, words
 from ui.queue import by_key, queue
 from ui.refused_view import doubts
-from ui.review_view import film_area, gone, header, order_of
+from ui.review_view import about, film_area, gone, header, order_of
 from ui.state import ADDRESS, FILM, READING_LIST
 from ui.thresholds import current
 
@@ -58,17 +58,18 @@ def review() -> None:
         if not case.blind:
             blind.shown(item.entry)
         header(case, order)
+        earlier = about(case)
         left, right = st.columns([2.5, 1], gap="medium")
         with left, st.container(key="film"):
-            film_area(case, order, items.get)
+            film_area(case, order, earlier)
         with right, st.container(key="panel"):
             conflict(case)
+            signing(case)
             if item.entry.screening.refusal:
                 refused(case)
             else:
                 findings(case)
             words(case)
-            signing(case)
             patient_context(case)
             if not case.blind:
                 why_here(case)

@@ -175,7 +175,7 @@ def undelivered(store: Store, now: datetime, open_film: Callable[[str], None]) -
     left, right = st.columns([4, 1.2], vertical_alignment="center")
     with left:
         st.html(
-            markup.figures([(str(len(failed)), "given up"), (str(len(stuck) - len(failed)), "tried again by itself")])
+            markup.figures([(str(len(failed)), "failed"), (str(len(stuck) - len(failed)), "tried again by themselves")])
         )
     with right:
         st.button("Send all again", on_click=_again, args=(store, [item.id for item in stuck]), width="stretch")

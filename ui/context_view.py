@@ -51,11 +51,11 @@ def _fields(case: Case, known: Context) -> None:
         _choice(case, known, "fever", "Fever, 38 \u00b0C or more", _YES_NO)
         _choice(case, known, "contact", "Contact with a case", _YES_NO)
         _number(case, known, "spo2", "SpO2, % (room air)", (40.0, 100.0))
-        _choice(case, known, "sex", "Sex", _SEXES)
     with right:
         _choice(case, known, "cough", "Cough", _YES_NO)
-        _choice(case, known, "pcr", "PCR", {word: word for word in ("positive", "negative", "pending")})
+        _choice(case, known, "sex", "Sex", _SEXES)
         _number(case, known, "age", "Age, years", (0.0, 130.0))
+    _choice(case, known, "pcr", "PCR", {word: word for word in ("positive", "negative", "pending")})
 
 
 def _choice(case: Case, known: Context, name: str, label: str, words: dict[str, Any]) -> None:
@@ -98,9 +98,9 @@ def _sum(found: Combination) -> None:
         for term in found.terms
         if term.said
     ]
-    if len(rows) > 1:
-        rows.append(("Picture and patient", "", f"{found.combined:.2f}", "logit scale: weights add up"))
-    st.html(markup.table(("COVID-19", "said", "weight in log-odds", "from"), rows))
+    if any(term.weight for term in found.terms):
+        rows.append(("Picture and patient", "", f"{found.combined:.2f}", "weights add up on the logit scale"))
+    st.html(markup.table(("COVID-19", "said", "score, or weight", "from"), rows))
     st.html(markup.quiet(_UNVALIDATED))
     for source in sorted({term.source for term in found.terms} & SOURCES.keys()):
         st.html(markup.quiet(SOURCES[source]))

@@ -27,6 +27,7 @@ PAGES = {
     "pages/2_Worklist.py": "Worklist",
     "pages/3_Review.py": "Review",
     "pages/4_Models.py": "Models",
+    "pages/5_Operations.py": "Operations",
     "pages/6_Simulator.py": "Simulator",
     "pages/7_Connections.py": "Connections",
 }

@@ -1,68 +1,34 @@
-"""The worklist's rows: entries ranked under the session's thresholds, filtered, and said in words.
+"""The worklist's rows, said in words: what a row shows, what must not be overlooked about it.
 
-In: entries and thresholds. Out: queued rows, counts, and plain dictionaries for the listing. Pure, but for the clock
-that is handed in; knows no widget.
+In: queued rows (cxr_core.queueing), or a few entries that came in just now. Out: plain dictionaries for the listing.
+Pure, but for the clock that is handed in; knows no widget.
 """
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from cxr_core.export.table import Row
 from cxr_core.pipeline import Screener
-from cxr_core.records import FOLLOWS_ORIGIN, INFORMS, LABELS, Ranked, Screening, models_key
+from cxr_core.queueing import LANES, Filters, Queue, Queued
+from cxr_core.records import FOLLOWS_ORIGIN, INFORMS, LABELS, Screening, models_key
 from cxr_core.store import Entry
-from cxr_core.triage import rank
+from cxr_core.triage import rank, requested
+from cxr_core.triage.columns import HIGH, HIGHEST
 
-LANES = ("urgent", "soon", "check", "refused", "routine")
+__all__ = ["LANES", "REVIEWED", "Filters", "Items", "Queued", "queue"]
+
 REVIEWED = ("all", "not yet", "reviewed")
 
 _DECISIONS = {"agree": "Agreed", "disagree": "Disagreed", "none": "Comment"}
 _REFUSED_DECISIONS = _DECISIONS | {"agree": "Seen to"}
-
-
-@dataclass(frozen=True, slots=True)
-class Queued:
-    """One image at its place in the queue."""
-
-    entry: Entry
-    ranked: Ranked
-
-    @property
-    def lane(self) -> str:
-        """Its urgency; a refused image has a lane of its own, so that it is seen."""
-        return "refused" if self.entry.screening.status == "refused" else self.ranked.assessment.urgency
-
-    def as_row(self) -> Row:
-        """As the CSV wants it."""
-        return Row(self.ranked, self.entry.received_at, self.entry.screened_at, self.entry.review)
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What a person wants to see; empty means everything."""
-
-    lanes: tuple[str, ...] = ()
-    label: str = ""
-    reviewed: str = "all"
-    text: str = ""
-
-    def admit(self, item: Queued) -> bool:
-        """Whether this row is to be seen."""
-        return (
-            (not self.lanes or item.lane in self.lanes)
-            and (not self.label or self.label in item.ranked.assessment.flagged)
-            and (self.reviewed == "all" or is_reviewed(item.entry) == (self.reviewed == "reviewed"))
-            and self.text.strip().casefold() in item.entry.screening.file.casefold()
-        )
+_REQUESTED = {HIGHEST: ["STAT"], HIGH: ["HIGH"]}
 
 
 def queue(entries: Sequence[Entry], thresholds: Mapping[str, float], screener: Screener) -> tuple[Queued, ...]:
-    """Every image in queue order; ``entries`` in order of arrival, so that equals are read longest waiting first.
+    """A few images in queue order as if they had come at once, such as a run's results.
 
     A screening by other models than the screener's is at least to be checked: these thresholds are not its own.
     """
@@ -72,29 +38,38 @@ def queue(entries: Sequence[Entry], thresholds: Mapping[str, float], screener: S
         held.setdefault(id(entry.screening), deque()).append(entry)
     screenings = (entry.screening for entry in entries)
     ranked = rank(screenings, thresholds, screener.urgencies, running=screener.models_key)
-    return tuple(Queued(held[id(item.screening)].popleft(), item) for item in ranked)
+    found = (Queued(held[id(item.screening)].popleft(), item, thresholds, "") for item in ranked)
+    return tuple(found)
 
 
-def by_key(items: Iterable[Queued]) -> dict[str, Queued]:
-    """The same queue, in the same order, by the store's keys."""
-    return {item.entry.key: item for item in items}
+class Items(Mapping[str, Queued]):
+    """A whole queue by the store's keys, in its order; an image is read when it is asked for."""
 
+    def __init__(self, queue: Queue) -> None:
+        self.queue = queue
+        self._known: dict[str, Queued | None] = {}
 
-def lane_counts(items: Iterable[Queued]) -> dict[str, int]:
-    """How many stand in each lane."""
-    counts = Counter(item.lane for item in items)
-    return {lane: counts[lane] for lane in LANES}
+    def __getitem__(self, key: str) -> Queued:
+        if key not in self._known:
+            self._known[key] = self.queue.opened(key)
+        found = self._known[key]
+        if found is None:
+            raise KeyError(key)
+        return found
 
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and key in self.queue
 
-def flag_counts(items: Iterable[Queued]) -> dict[str, int]:
-    """How many are flagged for each label."""
-    counts = Counter(label for item in items for label in item.ranked.assessment.flagged)
-    return {label: counts[label] for label in LABELS}
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.queue.keys)
+
+    def __len__(self) -> int:
+        return len(self.queue)
 
 
 def is_reviewed(entry: Entry) -> bool:
-    """Whether a person has decided; a comment alone is no decision."""
-    return entry.review is not None and entry.review.decision != "none"
+    """Whether a person has decided or signed; a comment alone is no decision."""
+    return entry.review is not None and (entry.review.decision != "none" or entry.review.signed_at is not None)
 
 
 def waited(since: datetime, now: datetime) -> str:
@@ -122,7 +97,7 @@ def patient(screening: Screening) -> str:
 def tags(entry: Entry, models: str) -> list[str]:
     """What must not be overlooked about a row, in a word each."""
     screening = entry.screening
-    found = []
+    found = list(_REQUESTED.get(requested(screening), []))
     if entry.synthetic:
         found.append("synthetic")
     if screening.refusal:
@@ -148,6 +123,8 @@ def listing_row(item: Queued, thumb: Callable[[str], str | None], now: datetime,
         "id": entry.key,
         "rank": item.ranked.rank,
         "lane": item.lane,
+        "group": item.group,
+        "thresholds": [item.thresholds[label] for label in LABELS],
         "name": screening.file,
         "tags": [*_patient_id(screening), *tags(entry, models)],
         "reasons": list(item.ranked.assessment.reasons),
@@ -155,7 +132,7 @@ def listing_row(item: Queued, thumb: Callable[[str], str | None], now: datetime,
         "scores": scores(screening),
         "image": screening.image is not None,
         "thumb": thumb(entry.key) if screening.image else None,
-        "waiting": waited(entry.received_at, now),
+        "waiting": "read" if item.group == "read" else waited(entry.received_at, now),
         "received": entry.received_at.astimezone().strftime("%Y-%m-%d %H:%M"),
         "review": {"word": words[review.decision], "comment": review.comment} if review and said else None,
     }

@@ -46,18 +46,27 @@ def header(case: Case, order: Sequence[str]) -> None:
             st.html(markup.lane(case.item.lane), width="content")
             place = f"rank {case.item.ranked.rank} \u00b7 {waiting}"
             st.html(markup.study(entry.screening.file, tags(entry, models), place), width="stretch")
-        _blind_switch(case)
-    whose = patient(entry.screening)
-    if whose:
-        st.html(markup.quiet(whose))
+        _blind_switch(case, order)
 
 
-def _blind_switch(case: Case) -> None:
+def about(case: Case) -> Earlier | None:
+    """Whose film it is, and the earlier film to compare with, if there is one."""
+    whose = patient(case.screening)
+    known = {entry.key: entry for entry in case.site.store.earlier(case.entry.key) if entry.screening.image}
+    if not (whose or known):
+        return None
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.html(markup.quiet(whose), width="content")
+        return _earlier(case, known) if known else None
+
+
+def _blind_switch(case: Case, order: Sequence[str]) -> None:
     on = st.toggle(
         "Blind first read",
         value=blind.mode(),
         key="blind_switch",
-        on_change=lambda: st.session_state.update({blind.MODE: st.session_state["blind_switch"]}),
+        on_change=_switched,
+        args=(case, order),
         help="Films come in order of arrival, without scores, boxes, flags or lanes, until you have committed what you "
         "see yourself. A film whose scores you have seen in this window is shown as it is.",
     )
@@ -65,12 +74,21 @@ def _blind_switch(case: Case) -> None:
         st.html(markup.quiet("Seen before: not blind"), width="content")
 
 
+def _switched(case: Case, order: Sequence[str]) -> None:
+    """On: to the first film that can be read blind, if this one cannot."""
+    st.session_state[blind.MODE] = st.session_state["blind_switch"]
+    queued = [found for found in map(case.find, by_arrival(order, case.find)) if found]
+    unseen = [item.entry.key for item in queued if blind.reads_blind(item.entry)]
+    if unseen and not blind.reads_blind(case.entry):
+        st.session_state[FILM] = unseen[0]
+
+
 def _step_button(label: str, shortcut: str, order: Sequence[str], step: int, *, disabled: bool) -> None:
     key = f"{label}-{st.session_state[FILM]}"
     st.button(label, key=key, on_click=step_to, args=(order, step), disabled=disabled, shortcut=shortcut)
 
 
-def film_area(case: Case, order: Sequence[str], find: Callable[[str], Queued | None]) -> None:
+def film_area(case: Case, order: Sequence[str], earlier: Earlier | None) -> None:
     """The film in its viewer, or why there is none and what to do."""
     screening, site = case.screening, case.site
     if screening.refusal:
@@ -92,8 +110,8 @@ def film_area(case: Case, order: Sequence[str], find: Callable[[str], Queued | N
         flagged=() if case.blind else case.flagged,
         synthetic=case.entry.synthetic,
         evidence=_BLIND_EVIDENCE if case.blind else explain_view.evidence(case.item, site, case.thresholds.values),
-        beside=_neighbours(case, order, find),
-        earlier=_earlier(case),
+        beside=_neighbours(case, order),
+        earlier=earlier,
         seq=stroke[1] if stroke[0] == case.entry.key else 0,
         undo=case.can_undo,
     )
@@ -108,13 +126,13 @@ def _boxes(case: Case) -> list[dict[str, object]]:
     return verdicts.drawn(case.screening, case.review.findings, case.flagged, limits)
 
 
-def _neighbours(case: Case, order: Sequence[str], find: Callable[[str], Queued | None]) -> list[FilmAddress]:
+def _neighbours(case: Case, order: Sequence[str]) -> list[FilmAddress]:
     """The films on either side, so that going there is instant."""
     store, settings = case.site.store, case.site.settings
     here = list(order).index(case.entry.key)
     found = []
     for place, step in (("next", 1), ("previous", -1)):
-        beside = find(order[here + step]) if 0 <= here + step < len(order) else None
+        beside = case.find(order[here + step]) if 0 <= here + step < len(order) else None
         if beside and beside.entry.screening.status == "screened":
             film = films.kept_film(store, beside.entry.key)
             if film:
@@ -124,39 +142,36 @@ def _neighbours(case: Case, order: Sequence[str], find: Callable[[str], Queued |
     return found
 
 
-def _earlier(case: Case) -> Earlier | None:
-    """An earlier film of the same patient, the latest one unless the reader chose another."""
-    known = {entry.key: entry for entry in case.site.store.earlier(case.entry.key) if entry.screening.image}
-    if not known:
-        return None
+def _earlier(case: Case, known: Mapping[str, Entry]) -> Earlier | None:
+    """The latest of them, unless the reader chose another."""
     words = {key: _when(entry, case.entry) for key, entry in known.items()}
     chosen = st.selectbox(
         "Compare with",
         list(known),
-        format_func=words.__getitem__,
+        format_func=lambda key: f"Earlier film: {words[key]}",
         key=f"earlier-{case.entry.key}",
         label_visibility="collapsed",
-        width=340,
+        width=360,
         help="Earlier films of the same patient. Key c lays it beside this film, x in its place.",
     )
-    entry, image = known[chosen], known[chosen].screening.image
     try:
         film = films.film_file(case.site.store, chosen, case.site.settings)
     except CxrError as exc:
         st.html(markup.quiet(f"The earlier film cannot be shown. {exc}"))
         return None
-    return Earlier(address(film, "earlier"), image, _when(entry, case.entry)) if image else None
+    image = known[chosen].screening.image
+    return Earlier(address(film, "earlier"), image, words[chosen]) if image else None
 
 
 def _when(earlier: Entry, now: Entry) -> str:
     """The study's date, and how long before this film it was made; by arrival where the files do not say."""
     made = [entry.screening.identity.study_date if entry.screening.identity else "" for entry in (earlier, now)]
     if not all(len(day) == 8 and day.isdecimal() for day in made):
-        return f"Earlier film, received {earlier.received_at.astimezone():%Y-%m-%d %H:%M}"
+        return f"received {earlier.received_at.astimezone():%Y-%m-%d %H:%M}"
     day = f"{made[0][:4]}-{made[0][4:6]}-{made[0][6:]}"
     months = 12 * (int(made[1][:4]) - int(made[0][:4])) + int(made[1][4:6]) - int(made[0][4:6])
     before = "the same month" if months == 0 else f"{months} month{'s' if months > 1 else ''} before"
-    return f"Earlier film, {day}, {before if months < 24 else f'{months // 12} years before'}"
+    return f"{day}, {before if months < 24 else f'{months // 12} years before'}"
 
 
 def gone(key: str) -> None:
@@ -169,9 +184,15 @@ def gone(key: str) -> None:
 def order_of(items: Mapping[str, Queued], wanted: str, reading_list: Sequence[str]) -> list[str]:
     """What previous and next walk through: the list that was opened, else the whole queue; blind, in order of arrival.
 
-    The queue's own order tells where the models saw something; so films of one moment stand by their digests.
+    The queue's own order tells where the models saw something.
     """
     order = [key for key in reading_list if key in items]
     if wanted not in order:
         order = list(items)
-    return sorted(order, key=lambda key: (items[key].entry.received_at, key)) if blind.mode() else order
+    return by_arrival(order, items.get) if blind.mode() else order
+
+
+def by_arrival(order: Sequence[str], find: Callable[[str], Queued | None]) -> list[str]:
+    """In order of arrival; films of one moment by their digests."""
+    found = [item for item in map(find, order) if item]
+    return [item.entry.key for item in sorted(found, key=lambda item: (item.entry.received_at, item.entry.key))]

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from cxr_core.pipeline import Screener
+from cxr_core.queueing import Worklist
 from cxr_core.settings import Settings
 from cxr_core.store import Entry, Store
 from ui.jobs import Board
@@ -76,9 +77,15 @@ def site() -> Site:
     return Site(settings(), store(), screener())
 
 
+@st.cache_resource(show_spinner=False)
+def worklist() -> Worklist:
+    """The columns of the worklist, held once a process; they are brought up to date at each look."""
+    return Worklist(store())
+
+
 @st.cache_resource(ttl=3, show_spinner=False)
 def entries() -> tuple[Entry, ...]:
-    """The whole worklist in order of arrival; a few seconds old at most, so that a slider does not ask the database."""
+    """The whole worklist in order of arrival; a few seconds old at most."""
     return store().entries(screener().models_key)
 
 

@@ -1,7 +1,8 @@
-"""The site's thresholds: what stands in the sliders, where it is kept, what it means.
+"""The site's thresholds: what stands in the sliders, where it is kept, which presets the site has named.
 
 The session's own thresholds come from the store at first need and go back there with every change, under the key of
-the models: a threshold belongs to a model version (a new version starts from its own card).
+the models: a threshold belongs to a model version. A new version starts from its own card, and a person is asked to look
+at that; what was screened by an earlier version keeps the thresholds that the site had for it.
 """
 
 from __future__ import annotations
@@ -12,24 +13,36 @@ from typing import Any
 
 import streamlit as st
 
-from cxr_core.card import LabelCard
+from cxr_core.errors import RecordError
 from cxr_core.pipeline import Screener
-from cxr_core.records import LABELS, PRESETS, Interval, OperatingPoint
+from cxr_core.queueing import Queue, Terms
+from cxr_core.records import LABELS, PRESETS, Interval
+from ui import state
+from ui.site_rules import site_rules
 from ui.state import Site
 
 MINE = "mine"
 CHOICES = (*PRESETS, MINE)
 
+MOST_NAME = 40
+"""Characters of a preset's name: it stands on a button."""
+
 _SESSION = "thresholds"
+_PREFIX, _PRESETS = "thresholds/", "preset/"
+_KEY = 40  # characters of the models key in the name of a preset; names are short in the database
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """The threshold of each of LABELS, the preset they are (or "mine"), and the site's own ones."""
+    """The threshold of each of LABELS, the preset they are (or "mine", or the site's name), and the site's own ones.
+
+    ``asked``: these models are new here, and nobody has looked at their thresholds yet.
+    """
 
     preset: str
     values: Mapping[str, float]
     mine: Mapping[str, float]
+    asked: bool = False
 
 
 def current(site: Site) -> Thresholds:
@@ -37,7 +50,7 @@ def current(site: Site) -> Thresholds:
     key = site.screener.models_key
     kept = st.session_state.get(_SESSION)
     if not kept or kept[0] != key:
-        kept = (key, _load(site.store.get_setting(_name(key)), site.screener, site.settings.preset))
+        kept = (key, _load(site, key))
         st.session_state[_SESSION] = kept
     thresholds: Thresholds = kept[1]
     return thresholds
@@ -46,10 +59,25 @@ def current(site: Site) -> Thresholds:
 def keep(site: Site, thresholds: Thresholds) -> None:
     """Make these the session's thresholds and the site's."""
     key = site.screener.models_key
+    told = {"preset": thresholds.preset, "mine": dict(thresholds.mine), "values": dict(thresholds.values)}
     try:
-        site.store.put_setting(_name(key), {"preset": thresholds.preset, "mine": dict(thresholds.mine)})
+        site.store.put_setting(_PREFIX + key, told)
     finally:
         st.session_state[_SESSION] = (key, thresholds)
+
+
+def queue(site: Site, thresholds: Thresholds) -> Queue:
+    """The worklist as it is now, under these thresholds and the site's policy."""
+    former = {
+        name.removeprefix(_PREFIX): _numbers(raw.get("values"))
+        for name, raw in site.store.settings_under(_PREFIX).items()
+        if isinstance(raw, dict)
+    }
+    policy = site_rules(site.settings).policy
+    terms = Terms(
+        thresholds.values, site.screener.urgencies, policy, {key: kept for key, kept in former.items() if kept}
+    )
+    return state.worklist().queue(terms, site.screener.models_key, state.now())
 
 
 def with_preset(old: Thresholds, screener: Screener, preset: str) -> Thresholds:
@@ -64,35 +92,28 @@ def with_value(old: Thresholds, label: str, value: float) -> Thresholds:
     return Thresholds(MINE, values, values)
 
 
-def meaning(card: LabelCard | None, value: float) -> str:
-    """What a threshold cost and caught on the validation data; bounds where it lies between two measured points.
-
-    Sensitivity never rises and specificity never falls with the threshold, so the neighbours bound what lies between.
-    """
-    points = sorted(card.operating_points.values(), key=lambda p: p.threshold) if card else []
-    for point in points:
-        if abs(point.threshold - value) < 5e-4:
-            return " · ".join(
-                f"{name} {interval(item)}"
-                for name, item in (("sens", point.sensitivity), ("spec", point.specificity))
-                if item
-            )
-    below = [p for p in points if p.threshold < value]
-    above = [p for p in points if p.threshold > value]
-    return _bounds(below[-1] if below else None, above[0] if above else None)
+def named(site: Site) -> dict[str, dict[str, float]]:
+    """The presets that the site has named for these models."""
+    prefix = _preset(site, "")
+    found = {name.removeprefix(prefix): _numbers(raw) for name, raw in site.store.settings_under(prefix).items()}
+    return {name: values for name, values in found.items() if set(values) == set(LABELS)}
 
 
-def _bounds(below: OperatingPoint | None, above: OperatingPoint | None) -> str:
-    parts = []
-    for name, rises in (("sens", False), ("spec", True)):
-        left = getattr(below, "sensitivity" if name == "sens" else "specificity", None)
-        right = getattr(above, "sensitivity" if name == "sens" else "specificity", None)
-        low, high = (left, right) if rises else (right, left)
-        if low and high:
-            parts.append(f"{name} {short(low.value)}-{short(high.value)}")
-        elif low or high:
-            parts.append(f"{name} {'at least' if low else 'at most'} {short((low or high).value)}")  # type: ignore[union-attr]
-    return " · ".join(parts)
+def save_named(site: Site, name: str, values: Mapping[str, float]) -> None:
+    """Keep the thresholds under a name; RecordError for a name that is none or is the card's."""
+    name = " ".join(name.split())
+    if not name or len(name) > MOST_NAME or not name.isprintable() or name.casefold() in CHOICES:
+        raise RecordError(f"a preset's name is 1 to {MOST_NAME} characters and none of {', '.join(CHOICES)}")
+    site.store.put_setting(_preset(site, name), dict(values))
+
+
+def drop_named(site: Site, name: str) -> None:
+    """Forget a preset; the thresholds in use stay."""
+    site.store.drop_setting(_preset(site, name))
+
+
+def _preset(site: Site, name: str) -> str:
+    return f"{_PRESETS}{site.screener.models_key[:_KEY]}/{name}"
 
 
 def interval(item: Interval | None) -> str:
@@ -105,16 +126,27 @@ def short(value: float) -> str:
     return f"{value:.2f}".removeprefix("0") if value < 1 else f"{value:.2f}"
 
 
-def _load(raw: Any, screener: Screener, preset: str) -> Thresholds:
+def _load(site: Site, key: str) -> Thresholds:
     """From the stored choice; anything missing or out of range falls back to the preset."""
+    known = site.store.settings_under(_PREFIX)
+    raw = known.get(_PREFIX + key)
+    preset, screener = site.settings.preset, site.screener
+    if raw is None:
+        asked = any(name != _PREFIX + key for name in known)
+        return Thresholds(preset, screener.thresholds(preset), {}, asked)
     chosen = raw.get("preset") if isinstance(raw, dict) else None
-    own = raw.get("mine") if isinstance(raw, dict) else None
-    mine = {k: float(v) for k, v in own.items() if k in LABELS and 0 <= v <= 1} if isinstance(own, dict) else {}
+    mine = _numbers(raw.get("mine")) if isinstance(raw, dict) else {}
     base = screener.thresholds(chosen if chosen in PRESETS else preset)
     if chosen == MINE and mine:
         return Thresholds(MINE, {**base, **mine}, {**base, **mine})
     return Thresholds(chosen if chosen in PRESETS else preset, base, mine)
 
 
-def _name(models_key: str) -> str:
-    return f"thresholds/{models_key}"
+def _numbers(raw: Any) -> dict[str, float]:
+    """The thresholds in a stored value; what makes no sense is left out."""
+    kept = raw.items() if isinstance(raw, dict) else ()
+    return {
+        label: float(value)
+        for label, value in kept
+        if label in LABELS and isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+    }

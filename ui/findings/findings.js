@@ -124,16 +124,18 @@ class Findings {
   }
 }
 
-// A letter typed into a field is a letter, not a command.
+// A letter typed into a field is a letter, not a command; a switch or a choice takes no letters.
 function busy(event) {
   const node = event.composedPath()[0];
-  return node instanceof HTMLElement && (node.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(node.tagName) || Boolean(node.closest('[role="listbox"], [role="slider"], [role="dialog"]')));
+  if (!(node instanceof HTMLElement)) return false;
+  if (node.tagName === "INPUT") return !/^(checkbox|radio|button)$/.test(node.type);
+  return node.isContentEditable || /^(TEXTAREA|SELECT)$/.test(node.tagName) || Boolean(node.closest('[role="listbox"], [role="dialog"]'));
 }
 
-// Enter on a button presses that button and signs nothing.
+// Enter on a button or a switch is for that button or switch and signs nothing.
 function onButton(event) {
   const node = event.composedPath()[0];
-  return node instanceof HTMLElement && Boolean(node.closest('button, a, summary, [role="button"], [role="radio"], [role="switch"]'));
+  return node instanceof HTMLElement && Boolean(node.closest('input, button, a, summary, [role="button"], [role="radio"], [role="switch"]'));
 }
 
 export default function (component) {

@@ -178,7 +178,7 @@ class Editor {
     node.style.left = `${clamp(r.x + r.w + 8, 4, Math.max(4, w))}px`;
     node.style.top = `${clamp(r.y, 4, Math.max(4, h))}px`;
     const wanted = names.findIndex((label) => label.name === viewer.pickedLabel);
-    node.querySelectorAll("button")[Math.max(0, wanted)].focus();
+    node.querySelectorAll("button")[Math.max(0, wanted)].focus({ preventScroll: true });
     viewer.draw();
   }
 
@@ -189,7 +189,7 @@ class Editor {
     this.drawing = false;
     this.viewer.shownLabels.set(label, true);
     this.select(box);
-    this.viewer.canvas.focus();
+    this.viewer.canvas.focus({ preventScroll: true });
     this.keep();
   }
 

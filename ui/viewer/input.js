@@ -99,10 +99,12 @@ Viewer.prototype.choose = function ({ label, from }) {
   this.draw();
 };
 
-// A letter typed into a comment is a letter, not a command.
+// A letter typed into a comment is a letter, not a command; a switch or a choice takes no letters.
 function typing(event) {
   const node = event.composedPath()[0];
-  return node instanceof HTMLElement && (node.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(node.tagName));
+  if (!(node instanceof HTMLElement)) return false;
+  if (node.tagName === "INPUT") return !/^(checkbox|radio|button)$/.test(node.type);
+  return node.isContentEditable || /^(TEXTAREA|SELECT)$/.test(node.tagName);
 }
 
 export default function (component) {
