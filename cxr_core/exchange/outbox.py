@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from cxr_core.errors import CxrError, ExchangeError, NotExportable, PeerUnclear, PeerUnreachable, StoreError
+from cxr_core.errors import CxrError, ExchangeError, NotExportable, PeerRefused, PeerUnreachable, StoreError
 from cxr_core.exchange import deliver
 from cxr_core.exchange.rules import Destination, Peer, Rules
 from cxr_core.outgoing import Made, Outgoing, result_version
@@ -135,10 +135,11 @@ class Outbox:
                 self._note(parcel, objects, number, "yes")
             if objects[number].arrived == "yes":
                 continue
+            self._note(parcel, objects, number, "perhaps")  # until there is an answer, also if we are killed meanwhile
             try:
                 self._send(destination.peer, item, calling)
-            except PeerUnclear:
-                self._note(parcel, objects, number, "perhaps")
+            except (PeerUnreachable, PeerRefused):
+                self._note(parcel, objects, number, "no")
                 raise
             self._note(parcel, objects, number, "yes")
         self._store.outbox_sent(parcel, {"objects": [item.format for item in objects]})
