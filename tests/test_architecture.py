@@ -16,6 +16,7 @@ SHARED = {"records", "errors", "settings", "site", "card", "serial", "voices"}
 
 STAGES = {"read", "gate", "prepare", "detect", "explain", "triage", "store", "export"}
 HELPERS = {
+    "operating",
     "budget",
     "engine",
     "readahead",
