@@ -10,6 +10,7 @@ connection broke before its commit, is run again from its start.
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,6 +31,11 @@ PATIENCE_S = 15.0
 _WRITERS = 0x637872  # "cxr": the advisory lock of PostgreSQL that one writer at a time holds
 _PAUSE_S = 0.25
 
+# SQLite asks for a busy lock again at longer and longer intervals, so that with twenty writers the one who has waited
+# longest may wait for ever. So it asks for a moment only, and each starts anew.
+_TURN_MS = 100
+_TURN_S = 0.02
+
 
 class Database:
     """One engine, its tables made; safe for threads. ``patience``: longest wait for a busy or absent database, seconds.
@@ -46,7 +52,7 @@ class Database:
             raise StoreError("CXR_DATABASE_URL is not a database URL that can be opened here") from exc
         if self._engine.dialect.name == "sqlite":
             _make_private(self._engine.url.database)
-            _prepare_sqlite(self._engine, patience)
+            _prepare_sqlite(self._engine)
         elif self._engine.dialect.name == "postgresql":
             _prepare_postgresql(self._engine, patience)
         else:
@@ -103,15 +109,23 @@ class Database:
         self._engine.dispose()
 
     def _patiently(self, work: Callable[[], T]) -> T:
-        """Run work; again while the database is gone and there is patience left."""
+        """Run work; again while the database is gone, or SQLite busy, and there is patience left."""
         until = time.monotonic() + self._patience
         while True:
             try:
                 return work()
             except SQLAlchemyError as exc:
-                if trouble.kind_of(exc) != "gone" or time.monotonic() + _PAUSE_S > until:
+                pause = self._pause_after(exc)
+                if pause is None or time.monotonic() + pause > until:
                     raise self._said(exc) from _shown(exc)
-            time.sleep(_PAUSE_S)
+            time.sleep(pause)
+
+    def _pause_after(self, exc: SQLAlchemyError) -> float | None:
+        """How long to wait before another attempt, seconds; None where another attempt would end the same."""
+        kind = trouble.kind_of(exc)
+        if kind == "busy" and self._engine.dialect.name == "sqlite":
+            return random.uniform(0, _TURN_S)  # noqa: S311 - no secret: who waits longest must not ask least
+        return _PAUSE_S if kind == "gone" else None
 
     def _reader(self) -> Engine:
         if self._engine.dialect.name == "sqlite":
@@ -147,10 +161,12 @@ class Database:
                 return
         with self._engine.connect().execution_options(cxr_writes=True) as connection:
             _cascades(connection, "OFF")
-            with connection.begin():
-                self._alone(connection)
-                bring_up_to_date(connection)
-            _cascades(connection, "ON")
+            try:
+                with connection.begin():
+                    self._alone(connection)
+                    bring_up_to_date(connection)
+            finally:
+                _cascades(connection, "ON")
 
     def _said(self, exc: SQLAlchemyError) -> StoreError:
         return StoreError(trouble.sentence(exc, self._engine.dialect.name, self._patience))
@@ -172,14 +188,14 @@ def _make_private(file: str | None) -> None:
         raise StoreError(f"the database file cannot be written ({exc.strerror}); check CXR_DATABASE_URL") from exc
 
 
-def _prepare_sqlite(engine: Engine, patience: float) -> None:
+def _prepare_sqlite(engine: Engine) -> None:
     pragmas = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # SQLAlchemy's BEGIN below is the only one
         cursor = connection.cursor()
-        for pragma in (f"busy_timeout={round(patience * 1000)}", *pragmas):
+        for pragma in (f"busy_timeout={_TURN_MS}", *pragmas):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
