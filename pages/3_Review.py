@@ -5,24 +5,24 @@ from __future__ import annotations
 import streamlit as st
 
 from ui import blind, state
-from ui.case import Case
+from ui.case import Case, beside_film
 from ui.context_view import patient_context
 from ui.frame import empty, guarded, page, trouble
 from ui.opinions_view import opinions_note
 from ui.panel_view import conflict, findings, refused, signing, why_here, words
-from ui.queue import by_key, queue
+from ui.queue import Items
 from ui.refused_view import doubts
 from ui.review_view import about, film_area, gone, header, order_of
-from ui.state import ADDRESS, FILM, READING_LIST
-from ui.thresholds import current
+from ui.state import ADDRESS, FILM
+from ui.thresholds import current, queue
 
 page("Review")
 
 with guarded():
     site = state.site()
-    entries = state.entries() or site.store.entries()
+    empty_house = not Items(queue(site, current(site)))
 
-if not entries:
+if empty_house:
     empty(
         "No film to review yet",
         "Here one film at a time will be shown large, with boxes where the models saw something and the nine scores "
@@ -43,18 +43,17 @@ def review() -> None:
     """One study; going to the next redraws this and nothing else."""
     with guarded():
         trouble()
-        thresholds = current(site)
         wanted = st.session_state[FILM]
-        items = by_key(queue(state.entries_with(wanted), thresholds.values, site.screener))
+        items = Items(queue(site, current(site)))
         if wanted not in items and (wanted or not items):  # never another film in the place of the one asked for
             empty("This film is not in the worklist", "It may have been removed. The worklist has every other film.")
             gone(wanted)
             return
-        order = order_of(items, wanted, st.session_state.get(READING_LIST, ()))
+        order = order_of(items, wanted)
         item = items[wanted or order[0]]
         st.session_state[FILM] = item.entry.key
         st.query_params[FILM] = st.session_state[ADDRESS] = item.entry.key
-        case = Case(item, site, thresholds, blind.reads_blind(item.entry), items.get)
+        case = Case(item, site, beside_film(item, current(site)), blind.reads_blind(item.entry), items.get)
         if not case.blind:
             blind.shown(item.entry)
         header(case, order)

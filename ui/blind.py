@@ -44,6 +44,11 @@ def shown(entry: Entry) -> None:
     _seen().add(entry.key)
 
 
+def was_shown(key: str) -> bool:
+    """Whether this session has seen the models' answers for a film."""
+    return key in _seen()
+
+
 def draft(entry: Entry) -> Draft:
     """What the reader said so far."""
     found: Draft = _drafts().get(entry.key, Draft())

@@ -29,6 +29,18 @@ NAMELESS = "sign_nameless"
 """Key of the film that was to be signed by nobody."""
 
 
+AS_READ = "as read"
+
+
+def beside_film(item: Queued, current: Thresholds) -> Thresholds:
+    """What the film's scores are held against: the session's thresholds, or those that it was read with."""
+    if item.thresholds == current.values:
+        return current
+    read_with = item.entry.review
+    name = read_with.preset if read_with and read_with.thresholds == item.thresholds else ""
+    return Thresholds(name or AS_READ, item.thresholds, current.mine)
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """A film on the reader's screen."""

@@ -132,7 +132,6 @@ def take_theirs(store: Store, entry: Entry) -> None:
         _remember(entry, held.review)
     if stored:
         _of(_OWN)[_name(entry)] = stored
-    state.changed()
 
 
 def _keep(store: Store, entry: Entry, review: Review, expected: int | None = None) -> None:
@@ -143,7 +142,6 @@ def _keep(store: Store, entry: Entry, review: Review, expected: int | None = Non
         _of(_OWN)[_name(entry)] = store.save_review(entry.key, review, of=entry.screening, expected=expected)
     except StoreError as exc:
         _of(_DRAFTS)[_name(entry)] = Draft(review, str(exc), isinstance(exc, ReviewConflict))
-    state.changed()
 
 
 def _remember(entry: Entry, before: Review) -> None:

@@ -6,7 +6,7 @@ without anything that a model said.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -15,10 +15,10 @@ from cxr_core.store import Entry
 from ui import blind, desk, explain_view, films, markup, state, verdicts
 from ui.case import STROKE, Case
 from ui.frame import wrong
-from ui.queue import Queued, patient, tags, waited
+from ui.queue import Items, patient, tags, waited
 from ui.refused_view import anyway, picture
 from ui.said import sentences
-from ui.state import FILM
+from ui.state import FILM, READING_LIST
 from ui.viewer import Earlier, FilmAddress, Heard, Study, address, viewer
 
 _BLIND_EVIDENCE = {"labels": [], "why": "Blind first read", "first": "", "maps": None, "trouble": ""}
@@ -77,10 +77,13 @@ def _blind_switch(case: Case, order: Sequence[str]) -> None:
 def _switched(case: Case, order: Sequence[str]) -> None:
     """On: to the first film that can be read blind, if this one cannot."""
     st.session_state[blind.MODE] = st.session_state["blind_switch"]
-    queued = [found for found in map(case.find, by_arrival(order, case.find)) if found]
-    unseen = [item.entry.key for item in queued if blind.reads_blind(item.entry)]
-    if unseen and not blind.reads_blind(case.entry):
-        st.session_state[FILM] = unseen[0]
+    if not blind.mode() or blind.reads_blind(case.entry):
+        return
+    for key in order:
+        other = None if blind.was_shown(key) else case.find(key)
+        if other and blind.reads_blind(other.entry):
+            st.session_state[FILM] = key
+            return
 
 
 def _step_button(label: str, shortcut: str, order: Sequence[str], step: int, *, disabled: bool) -> None:
@@ -181,18 +184,14 @@ def gone(key: str) -> None:
         st.html(markup.quiet("It stays in this window. When the film is brought back, it can be saved on its page."))
 
 
-def order_of(items: Mapping[str, Queued], wanted: str, reading_list: Sequence[str]) -> list[str]:
-    """What previous and next walk through: the list that was opened, else the whole queue; blind, in order of arrival.
+def order_of(items: Items, wanted: str) -> list[str]:
+    """What previous and next walk through: the list as it stood when it was opened; blind, in order of arrival.
 
-    The queue's own order tells where the models saw something.
+    A film that was read goes to the end of the queue: the list must not move under the reader's feet. And the queue's
+    own order tells where the models saw something.
     """
-    order = [key for key in reading_list if key in items]
-    if wanted not in order:
+    order = [key for key in st.session_state.get(READING_LIST, ()) if key in items]
+    if not order or (wanted and wanted not in order):
         order = list(items)
-    return by_arrival(order, items.get) if blind.mode() else order
-
-
-def by_arrival(order: Sequence[str], find: Callable[[str], Queued | None]) -> list[str]:
-    """In order of arrival; films of one moment by their digests."""
-    found = [item for item in map(find, order) if item]
-    return [item.entry.key for item in sorted(found, key=lambda item: (item.entry.received_at, item.entry.key))]
+        st.session_state[READING_LIST] = tuple(order)
+    return items.queue.by_arrival(order) if blind.mode() else order

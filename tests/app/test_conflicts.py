@@ -99,7 +99,6 @@ def test_a_review_of_a_removed_film_is_told_and_not_lost(film, stored):
     assert "Is not there: Mass." in text
     assert "Impression: look again at the left apex" in text
     state.store().restore(film)
-    state.changed()
     app.run()
     assert "Not saved yet." in words(app)
     button(app, "Try again").click().run()
@@ -142,7 +141,6 @@ def test_a_film_screened_anew_with_other_scores_begins_without_a_review(film):
     store = state.store()
     screening = store.entry(film).screening
     store.save(replace(screening, scores=dict.fromkeys(screening.scores, 0.9)), store.entry(film).received_at)
-    state.changed()
     app.run()
     assert shown(app) == film
     assert "You agreed" not in words(app)
