@@ -10,7 +10,8 @@ one and the same distribution, PSI / (1/N + 1/M) is distributed as chi-square wi
 The reference is a card's. ``curves.scores`` holds counts between edges, where the card has it; an older card tells how
 many of its validation films reach each of its operating points, which are four bins. Films with and without the finding
 are kept apart, so that the reference can be put to the site's own prevalence: else a ward with fewer sick would drift
-from the first day on.
+from the first day on. Where the site does not know it, the share that fits best is taken, at the cost of a degree of
+freedom: what is left is drift that no other mix of sick and others explains.
 """
 
 from __future__ import annotations
@@ -80,17 +81,25 @@ class Reference:
         return np.bincount(places, minlength=len(self.edges) + 1).astype(np.float64)
 
 
+_MIXES = tuple(number / 200 for number in range(201))
+"""Shares of sick that are tried."""
+
 VERDICTS = ("too few", "as measured", "moved", "far")
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """An index, of how many films, and what chance alone would exceed in 5 of 100 draws."""
+    """An index, of how many films, and what chance alone would exceed in 5 of 100 draws.
+
+    ``prevalence`` is what the reference was put to; ``fitted``: taken from these very films.
+    """
 
     label: str
     index: float
     films: int
     chance: float
+    prevalence: float = 0.0
+    fitted: bool = False
 
     @property
     def verdict(self) -> str:
@@ -114,12 +123,16 @@ def references(card: ModelCard) -> dict[str, Reference]:
 
 
 def drift(label: str, reference: Reference, counts: Floats, prevalence: float | None = None) -> Drift:
-    """How far these counts lie from the reference."""
+    """How far these counts lie from the reference; without a prevalence, at the one that fits them best."""
     films = float(counts.sum())
+    fits = prevalence is None and len(counts) > 2 and bool(reference.present.sum() and reference.absent.sum())
+    if fits:
+        prevalence = min(_MIXES, key=lambda share: psi(reference.shares(share), counts))
     chance = math.inf
-    if films and reference.films:
-        chance = chi_square_95(len(counts) - 1) * (1 / films + 1 / reference.films)
-    return Drift(label, psi(reference.shares(prevalence), counts), int(films), chance)
+    if films and reference.films and len(counts) > 1:
+        chance = chi_square_95(len(counts) - 1 - fits) * (1 / films + 1 / reference.films)
+    used = reference.prevalence if prevalence is None else prevalence
+    return Drift(label, psi(reference.shares(prevalence), counts), int(films), chance, used, fits)
 
 
 def psi(expected: npt.ArrayLike, counts: npt.ArrayLike) -> float:

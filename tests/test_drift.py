@@ -43,9 +43,8 @@ def test_five_of_a_hundred_draws_from_the_same_films_exceed_what_chance_gives():
     exceeded = 0
     for _ in range(1000):
         measured, here = rng.multinomial(2000, shares), rng.multinomial(500, shares)
-        found = drift(
-            "Mass", Reference(np.array([0.1, 0.2, 0.3]), measured / 2, measured / 2, "scores"), here.astype(float)
-        )
+        known = Reference(np.array([0.1, 0.2, 0.3]), measured / 2, measured / 2, "scores")
+        found = drift("Mass", known, here.astype(float), prevalence=0.5)
         exceeded += found.index > found.chance
     assert 0.03 < exceeded / 1000 < 0.07
 
@@ -65,9 +64,26 @@ def test_another_prevalence_is_no_drift_once_the_reference_is_put_to_it():
         700, known.absent / known.absent.sum()
     )
     assert known.prevalence == pytest.approx(0.1)
-    plain, put = drift("Mass", known, here), drift("Mass", known, here, prevalence=0.3)
+    plain, put = drift("Mass", known, here, known.prevalence), drift("Mass", known, here, prevalence=0.3)
     assert plain.verdict != "as measured"
     assert put.verdict == "as measured"
+    assert not put.fitted
+
+
+def test_where_the_site_does_not_know_its_prevalence_the_one_that_fits_is_taken():
+    rng = np.random.default_rng(10)
+    known = reference()
+    here = rng.multinomial(2000, known.shares(0.3))
+    found = drift("Mass", known, here.astype(float))
+    assert found.fitted
+    assert found.prevalence == pytest.approx(0.3, abs=0.03)
+    assert found.verdict == "as measured"
+    assert found.chance == pytest.approx(chi_square_95(2) * (1 / 2000 + 1 / known.films))
+
+
+def test_no_mix_explains_scores_that_the_model_never_gave_like_that():
+    heap = np.array([100.0, 1700.0, 100.0, 100.0])
+    assert drift("Mass", reference(), heap).verdict == "far"
 
 
 def test_a_verdict_needs_an_index_that_chance_does_not_give():
