@@ -95,7 +95,7 @@ def answer(films: Sequence[Film], panel: Panel, floor: float) -> list[Screening]
 
 def _detect(films: Sequence[Film], panel: Panel, floor: float) -> list[Screening]:
     started = time.perf_counter()
-    batches = [np.stack([film.views[detector.card.input][0] for film in films]) for detector, _ in panel.voices]
+    batches = [_batch(films, detector.card.input) for detector, _ in panel.voices]
     said = [detector.detect(batch, floor) for (detector, _), batch in zip(panel.voices, batches, strict=True)]
     films = _alarmed(films, panel, batches, said)
     opinions = _second(films, panel)
@@ -104,6 +104,12 @@ def _detect(films: Sequence[Film], panel: Panel, floor: float) -> list[Screening
         replace(_merge(film, answers, panel, floor, each), opinions=others)
         for film, answers, others in zip(films, zip(*said, strict=True), opinions, strict=True)
     ]
+
+
+def _batch(films: Sequence[Film], spec: InputSpec) -> Tensor:
+    """The films as one (N, h, w, c); a film alone, which is what a ward sends, is not copied."""
+    views = [film.views[spec][0] for film in films]
+    return views[0][None] if len(views) == 1 else np.stack(views)
 
 
 def _alarmed(
@@ -150,7 +156,7 @@ def _opinions_of(model: Detector, films: Sequence[Film]) -> list[Opinion | None]
     """One second opinion on each film; None where it failed on that film alone: it must not cost the film its place."""
     ref, spec = model.card.ref(), model.card.input
     try:
-        answers = model.detect(np.stack([film.views[spec][0] for film in films]))
+        answers = model.detect(_batch(films, spec))
     except ModelError as exc:
         _log.warning("second opinion %s failed on %d films: %s", ref.name, len(films), exc)
         return [None] if len(films) == 1 else [_opinions_of(model, [film])[0] for film in films]

@@ -131,11 +131,15 @@ def _draw(
         # Averaging over the covered area keeps fine lines (pleural edges) from aliasing when a film shrinks tenfold.
         kind = cv2.INTER_AREA if placement.scale < 1 else cv2.INTER_LINEAR
         pixels = np.asarray(cv2.resize(pixels, (width, height), interpolation=kind), np.uint16).reshape(height, width)
-    grey = (pixels.astype(np.uint32) + 128) // 257  # 65535 = 255 * 257: nearest 8-bit grey
+    grey = pixels.astype(np.uint32)
+    grey += 128
+    grey //= 257  # 65535 = 255 * 257: nearest 8-bit grey
     low, high = spec.value_range
-    values = grey.astype(np.float32) * np.float32((high - low) / 255.0) + np.float32(low)
     place = canvas[placement.top : placement.top + height, placement.left : placement.left + width]
-    place[...] = values[:, :, None]
+    place[...] = grey[:, :, None]
+    if (low, high) != (0.0, 255.0):
+        place *= np.float32((high - low) / 255.0)
+        place += np.float32(low)
 
 
 def _as_boxes(boxes: npt.ArrayLike) -> Boxes:
