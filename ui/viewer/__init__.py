@@ -19,7 +19,7 @@ from ui.films import FilmFile
 from ui.theme import label_facts
 
 _HERE = Path(__file__).resolve().parent
-_SCRIPTS = ("film.js", "boxes.js", "evidence.js", "edit.js", "viewer.js", "input.js")
+SCRIPTS = ("film.js", "boxes.js", "evidence.js", "edit.js", "viewer.js", "input.js")
 
 
 def _asset(name: str) -> str:
@@ -30,7 +30,7 @@ _component = st.components.v2.component(
     "cxr_viewer",
     html=_asset("viewer.html"),
     css=_asset("viewer.css"),
-    js="\n".join(_asset(name) for name in _SCRIPTS),
+    js="\n".join(_asset(name) for name in SCRIPTS),
 )
 
 

@@ -83,7 +83,7 @@ function windowTable(window_, inverted) {
 
 // Levels up to this size are windowed whole and kept: moving the film then only copies. Larger ones only where seen.
 const WHOLE = 2.4e6;
-const scratch = { canvas: null };
+const scratch = {};
 
 // Draw the part of a film that lies in ``clip``; ``place`` is where its corner lies and how large a film pixel is.
 function drawFilm(context, film, place, clip, ratio, window_, inverted) {
@@ -100,9 +100,9 @@ function drawFilm(context, film, place, clip, ratio, window_, inverted) {
   context.clip();
   context.imageSmoothingEnabled = scale < 4; // from four screen pixels a film pixel on, the pixels themselves are wanted
   context.imageSmoothingQuality = "medium";
-  const to = [place.x + x1 * sx, place.y + y1 * sy, w * sx, h * sy];
-  if (level.width * level.height <= WHOLE) context.drawImage(windowedLevel(level, window_, inverted), x1, y1, w, h, ...to);
-  else context.drawImage(windowedPart(level, x1, y1, w, h, window_, inverted), 0, 0, w, h, ...to);
+  const whole = level.width * level.height <= WHOLE;
+  const { canvas, x, y } = whole ? { canvas: windowedLevel(level, window_, inverted), x: 0, y: 0 } : windowedPart(level, { x1, y1, x2, y2 }, window_, inverted);
+  context.drawImage(canvas, x1 - x, y1 - y, w, h, place.x + x1 * sx, place.y + y1 * sy, w * sx, h * sy);
   context.restore();
 }
 
@@ -121,21 +121,29 @@ function windowedLevel(level, window_, inverted) {
   return level.canvas;
 }
 
-function windowedPart(level, x1, y1, w, h, window_, inverted) {
+// While the film is moved, more than is seen is windowed at once, so that most frames only copy; while the window itself
+// is dragged, nothing beyond what is seen.
+function windowedPart(level, seen, window_, inverted) {
   const { wanted, pixels } = windowTable(window_, inverted);
-  const part = `${wanted}/${x1}/${y1}/${w}/${h}`;
-  if (scratch.level === level && scratch.part === part) return scratch.canvas;
-  if (!scratch.canvas || scratch.canvas.width < w || scratch.canvas.height < h) scratch.canvas = blank(Math.max(w, scratch.canvas?.width ?? 0), Math.max(h, scratch.canvas?.height ?? 0));
-  const image = new ImageData(w, h);
-  const out = new Uint32Array(image.data.buffer);
-  for (let y = 0, to = 0; y < h; y += 1) {
-    let from = (y1 + y) * level.width + x1;
-    for (let x = 0; x < w; x += 1, to += 1, from += 1) out[to] = pixels[level.greys[from]];
+  const same = scratch.level === level && scratch.wanted === wanted;
+  if (same && seen.x1 >= scratch.x && seen.y1 >= scratch.y && seen.x2 <= scratch.x2 && seen.y2 <= scratch.y2) return scratch;
+  const margin = same ? 0.3 : 0;
+  const [mx, my] = [Math.ceil((seen.x2 - seen.x1) * margin), Math.ceil((seen.y2 - seen.y1) * margin)];
+  const [x, y] = [Math.max(0, seen.x1 - mx), Math.max(0, seen.y1 - my)];
+  const [x2, y2] = [Math.min(level.width, seen.x2 + mx), Math.min(level.height, seen.y2 + my)];
+  const [w, h] = [x2 - x, y2 - y];
+  if (!scratch.image || scratch.image.width !== w || scratch.image.height !== h) {
+    scratch.image = new ImageData(w, h);
+    scratch.canvas = blank(w, h);
   }
-  scratch.canvas.getContext("2d").putImageData(image, 0, 0);
-  scratch.level = level;
-  scratch.part = part;
-  return scratch.canvas;
+  const out = new Uint32Array(scratch.image.data.buffer);
+  for (let row = y, to = 0; row < y2; row += 1) {
+    let from = row * level.width + x;
+    for (let column = x; column < x2; column += 1, to += 1, from += 1) out[to] = pixels[level.greys[from]];
+  }
+  scratch.canvas.getContext("2d").putImageData(scratch.image, 0, 0);
+  Object.assign(scratch, { level, wanted, x, y, x2, y2 });
+  return scratch;
 }
 
 function blank(width, height) {

@@ -25,6 +25,9 @@ const KEYS = [
 
 const DESCRIBE = { true: "on", false: "off" };
 
+const put = (node, text) => { if (node.textContent !== text) node.textContent = text; };
+const set = (node, name, value) => { if (node.getAttribute(name) !== value) node.setAttribute(name, value); };
+
 class Viewer {
   constructor(root) {
     this.root = root;
@@ -262,38 +265,34 @@ class Viewer {
     context.stroke();
   }
 
-  // What a reader sees in figures, and what a test can read.
+  // What a reader sees in figures, and what a test can read; written only where it changed, since a frame has no time.
   mark() {
-    const set = this.root.dataset;
     const { editor, data } = this;
     const seen = this.film ? this.visibleBoxes() : [];
-    set.film = data.film.id;
-    set.ready = String(Boolean(this.film));
-    set.boxes = String(seen.length);
-    set.inverted = String(this.inverted);
-    set.zoom = this.zoom.toFixed(3);
-    set.centre = String(Math.round(this.window.centre));
-    set.width = String(Math.round(this.window.width));
-    set.mode = editor.drawing ? "draw" : this.mode;
-    set.selected = editor.selected ? editor.selected.label : "";
-    set.compare = this.comparing && this.otherFilm ? "beside" : this.flickering && this.otherFilm ? "swapped" : "";
-    set.evidence = this.evidence.map ? this.evidence.label : "";
+    const other = Boolean(this.otherFilm);
+    const facts = {
+      film: data.film.id, ready: Boolean(this.film), boxes: seen.length, inverted: this.inverted, zoom: this.zoom.toFixed(3),
+      centre: Math.round(this.window.centre), width: Math.round(this.window.width), mode: editor.drawing ? "draw" : this.mode,
+      selected: editor.selected ? editor.selected.label : "", compare: other && this.comparing ? "beside" : other && this.flickering ? "swapped" : "",
+      evidence: this.evidence.map ? this.evidence.label : "",
+    };
+    for (const [name, value] of Object.entries(facts)) if (this.root.dataset[name] !== String(value)) this.root.dataset[name] = String(value);
     const percent = (value) => Math.round((100 * value) / 65535);
-    this.q(".corner.br").textContent = this.film
+    put(this.q(".corner.br"), this.film
       ? `zoom ${this.zoom.toFixed(1)}   level ${percent(this.window.centre)}%   width ${percent(this.window.width)}%${this.inverted ? "   INVERTED" : ""}`
-      : "";
-    this.captions(set.compare);
+      : "");
+    this.captions(facts.compare);
     this.buttons();
     const names = seen.map((box) => (box.score === null ? `${box.label} yours` : `${box.label} ${box.score.toFixed(2)}`)).join(", ");
-    this.canvas.setAttribute("aria-label", `Film ${data.film.caption}. Boxes ${DESCRIBE[this.boxesOn]}: ${names || "none"}.${set.evidence ? ` Where it looked: ${set.evidence}.` : ""}`);
+    set(this.canvas, "aria-label", `Film ${data.film.caption}. Boxes ${DESCRIBE[this.boxesOn]}: ${names || "none"}.${facts.evidence ? ` Where it looked: ${facts.evidence}.` : ""}`);
   }
 
   // An earlier film is never mistaken for the one under review: both say which they are.
   captions(compare) {
     const { film, other } = this.data;
     const earlier = other ? `EARLIER: ${other.caption}` : "";
-    this.q(".corner.tl").textContent = compare === "swapped" ? earlier : compare ? `THIS FILM: ${film.caption}` : film.caption;
-    this.q(".corner.tr").textContent = compare === "beside" ? earlier : "";
+    put(this.q(".corner.tl"), compare === "swapped" ? earlier : compare ? `THIS FILM: ${film.caption}` : film.caption);
+    put(this.q(".corner.tr"), compare === "beside" ? earlier : "");
     this.stage.classList.toggle("earlier", compare === "swapped");
   }
 
@@ -303,7 +302,7 @@ class Viewer {
       boxes: this.boxesOn, evidence: this.evidence.on, invert: this.inverted, window: this.mode === "window", magnify: this.magnifying,
       newbox: editor.drawing, compare: this.comparing, flicker: this.flickering,
     };
-    for (const [name, on] of Object.entries(pressed)) this.q(`[data-do="${name}"]`).setAttribute("aria-pressed", String(Boolean(on)));
+    for (const [name, on] of Object.entries(pressed)) set(this.q(`[data-do="${name}"]`), "aria-pressed", String(Boolean(on)));
     this.q('[data-do="delete"]').disabled = !editor.selected;
     this.q('[data-do="undo"]').disabled = !data.undo;
     for (const name of ["compare", "flicker"]) this.q(`[data-do="${name}"]`).hidden = !data.other;
