@@ -128,6 +128,7 @@ def retained(args: argparse.Namespace, settings: Settings, _open: OpenScreener) 
         print(_due_line("received", rule.film_days, len(due.old)))
         print(_due_line("refused", rule.refused_days, len(due.refused)))
         print(f"films that no row names, a day old or more: {len(due.stray)}")
+        print(f"left behind by downloads and films half received, a day ago or earlier: {due.leftovers}")
         if args.apply:
             store.apply_retention(due, _user())
     if due.total:

@@ -3,6 +3,7 @@
     <data_dir>/films/ab/ab12...      the bytes
     <data_dir>/cache/ab/ab12....kind what can be made again from them (thumbnails)
     <data_dir>/landing/              films on their way in from other systems
+    <data_dir>/exports/              bundles made for a download
 
 Files and folders are private to the user who runs the app: a chest film is health data. This module knows no database.
 """
@@ -14,6 +15,7 @@ import os
 import re
 import tempfile
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from cxr_core.errors import StoreError
@@ -29,6 +31,7 @@ class Films:
         self._films = data_dir / "films"
         self._cache = data_dir / "cache"
         self._landing = data_dir / "landing"
+        self._exports = data_dir / "exports"
         try:
             for folder in (data_dir, self._films, self._cache):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -117,6 +120,23 @@ class Films:
         except OSError as exc:
             raise StoreError(f"the films could not be listed ({exc.strerror})") from exc
 
+    def leftovers(self, before: float) -> Iterator[Path]:
+        """Files of bundles that were made for a download, and of films half received, untouched since a time."""
+        try:
+            for path in (*self._exports.glob("*"), *self._landing.glob("*")):
+                if path.is_file() and path.stat().st_mtime < before:
+                    yield path
+        except OSError as exc:
+            raise StoreError(f"the data folder could not be listed ({exc.strerror})") from exc
+
+    def forget_leftovers(self, before: float) -> None:
+        """Delete them; one that is in use on Windows stays until the next time."""
+        _delete(self.leftovers(before))
+
+    def forget_exports(self) -> None:
+        """Delete every bundle that was made for a download: any of them may hold a patient who is erased."""
+        _delete(self._exports.glob("*"))
+
     def forget_derived(self, sha256: str) -> None:
         """Forget all that was made from the bytes; it is made anew when it is asked for."""
         for derived in self._path(self._cache, sha256).parent.glob(f"{sha256}.*"):
@@ -127,6 +147,12 @@ class Films:
         if not _SHA256.fullmatch(sha256):
             raise StoreError("a film is named by its SHA-256: 64 hexadecimal digits in lower case")
         return root / sha256[:2] / sha256
+
+
+def _delete(paths: Iterable[Path]) -> None:
+    for path in paths:
+        with suppress(OSError):
+            path.unlink()
 
 
 def _write_whole(path: Path, data: bytes) -> None:

@@ -96,6 +96,7 @@ class PatientsPart(StudiesPart):
         The audit trail keeps the digests of the films, and that they were erased.
         """
         keys = self.patient_keys(patient_id, issuer)
+        self._films.forget_exports()
         self._purge(list(keys), "patient", actor)
         return len(keys)
 

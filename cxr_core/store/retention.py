@@ -9,8 +9,8 @@ In: the section [retention] of the site file.
     keep_unreviewed = true     however old, what nobody has reviewed stays (refused films apart)
 
 Out: what is due, by reason; ``apply_retention`` erases it. Nothing is erased unless it is called: by the command
-``retention --apply``, which a site runs once a day. Films without a row, which a stopped program left behind a day ago
-or earlier, go as well.
+``retention --apply``, which a site runs once a day. What was left behind a day ago or earlier goes as well: films
+without a row, of a program that was stopped, and bundles that were made for a download.
 """
 
 from __future__ import annotations
@@ -60,17 +60,18 @@ class Retention:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Keys of images whose time is over, by reason, and films without a row."""
+    """Keys of images whose time is over, by reason; films without a row; how many downloads were left behind."""
 
     removed: tuple[str, ...]
     old: tuple[str, ...]
     refused: tuple[str, ...]
     stray: tuple[str, ...]
+    leftovers: int = 0
 
     @property
     def total(self) -> int:
         """How many there are."""
-        return len(self.removed) + len(self.old) + len(self.refused) + len(self.stray)
+        return len(self.removed) + len(self.old) + len(self.refused) + len(self.stray) + self.leftovers
 
 
 class RetentionPart(PatientsPart):
@@ -81,8 +82,10 @@ class RetentionPart(PatientsPart):
         now = now or datetime.now(UTC)
         found = self._database.read(lambda session: _due(session, rule, now))
         known = self._database.read(_named)
-        stray = tuple(self._films.unnamed(known, time.time() - _STRAY_S))
-        return Due(found["removed"], found["old"], found["refused"], stray)
+        a_day_ago = time.time() - _STRAY_S
+        leftovers = sum(1 for _ in self._films.leftovers(a_day_ago))
+        stray = tuple(self._films.unnamed(known, a_day_ago))
+        return Due(found["removed"], found["old"], found["refused"], stray, leftovers)
 
     def apply_retention(self, due: Due, actor: str = "retention") -> None:
         """Erase what ``due`` found, in small steps; what was interrupted is due again."""
@@ -91,6 +94,7 @@ class RetentionPart(PatientsPart):
                 self._purge(list(keys[start : start + _AT_ONCE]), why, actor)
         for key in due.stray:
             self._films.remove(key)
+        self._films.forget_leftovers(time.time() - _STRAY_S)
 
 
 def _named(session: Session) -> set[str]:

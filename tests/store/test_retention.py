@@ -103,6 +103,21 @@ def test_a_film_that_is_sent_again_is_no_stray(store, settings):
     assert store.due(Retention()).stray == ()
 
 
+def test_bundles_left_behind_by_downloads_go_after_a_day_and_at_once_when_a_patient_is_erased(store, settings):
+    folder = settings.data_dir / "exports"
+    folder.mkdir()
+    old, new = folder / "bundle-1.zip", folder / "bundle-2.zip"
+    for path in (old, new):
+        path.write_bytes(b"films")
+    os.utime(old, (0, 0))
+    due = store.due(Retention())
+    assert (due.leftovers, due.total) == (1, 1)
+    store.apply_retention(due)
+    assert (old.exists(), new.exists()) == (False, True)
+    store.erase_patient("4711")
+    assert not new.exists()
+
+
 def test_the_site_file_says_how_long(settings):
     assert Retention.of(settings) == Retention()
     write_section(settings, "retention", {"film_days": 365, "keep_unreviewed": False})
