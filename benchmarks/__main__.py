@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "memory": ("memory", "memory held over thousands of images"),
         "start": ("start", "the app's start to its first page, beside a bare Streamlit page"),
         "upload": ("upload", "a film's way from upload to drawn boxes in a real browser"),
+        "exchange": ("exchange", "the DICOM listener under stress, and its speed beside dcmtk's storescp"),
         "floor": ("floor", "each stage beside what this processor and its memory allow"),
     }
 )
