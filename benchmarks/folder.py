@@ -145,8 +145,8 @@ def _section(times: dict[str, list[float]], chosen: argparse.Namespace) -> Secti
     beyond = 100 * (middle["ours"] / middle["networks alone"] - 1)
     how = (
         f"Measured {datetime.now(UTC):%Y-%m-%d}: {chosen.files} files of 1,024 pixels a side (of ten six PNG, two "
-        f"JPEG, two DICOM), in {chosen.rounds} parts that each went every way in turn; median, lowest, highest. Networks: "
-        f"{chosen.networks}. Beyond the networks alone, ours costs {beyond:.0f}% (goal: less than 30%)."
+        f"JPEG, two DICOM), in {chosen.rounds} parts that each went every way in turn; median, lowest and highest. "
+        f"Networks: {chosen.networks}. Beyond the networks alone, ours costs {beyond:.0f}% (goal: less than 30%)."
     )
     return Section("folder", "python -m benchmarks folder --write", rows, how)
 

@@ -57,6 +57,8 @@ def exponent(sizes: list[int], seconds: list[float]) -> float:
     pairs = [(n, s) for n, s in zip(sizes, seconds, strict=True) if n >= 100]
     if len(pairs) < 2:
         pairs = list(zip(sizes, seconds, strict=True))
+    if len(pairs) < 2:
+        return float("nan")
     return float(np.polyfit(*np.log(np.array(pairs)).T, 1)[0])
 
 

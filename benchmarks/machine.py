@@ -25,6 +25,27 @@ def describe() -> list[str]:
     ]
 
 
+def resident_mb() -> float:
+    """Megabytes that this process and all below it hold now; Linux only, NaN elsewhere."""
+    if not Path("/proc/self/status").is_file():
+        return float("nan")
+    held, parent = {}, {}
+    for path in Path("/proc").glob("[0-9]*/status"):
+        try:
+            facts = dict(line.split(":", 1) for line in path.read_text(encoding="utf-8", errors="replace").splitlines())
+        except OSError:
+            continue  # it ended meanwhile
+        number = int(path.parent.name)
+        held[number], parent[number] = int(facts.get("VmRSS", "0 kB").split()[0]) * 1024 / 1e6, int(facts["PPid"])
+    ours = {os.getpid()}
+    for _ in parent:  # as deep as there are processes
+        more = {number for number, above in parent.items() if above in ours} - ours
+        if not more:
+            break
+        ours |= more
+    return sum(held.get(number, 0.0) for number in ours)
+
+
 def _processor() -> str:
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():

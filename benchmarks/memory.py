@@ -12,9 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-import psutil
 
-from benchmarks import films, report
+from benchmarks import films, machine, report
 from benchmarks.report import Section, publish
 from benchmarks.site import arguments as of_site
 from benchmarks.site import site
@@ -36,16 +35,10 @@ def main(given: list[str] | None = None) -> int:
     ):
         for number, _ in enumerate(take_in(films.inputs(chosen.films, kinds), screener, store), 1):
             if number % max(1, chosen.films // 10) == 0:
-                held.append(resident())
+                held.append(machine.resident_mb())
                 print(f"{number} films, {held[-1]:.0f} MB", file=sys.stderr)
     publish(_section(held, chosen), facts, write=chosen.write)
     return 0
-
-
-def resident() -> float:
-    """Megabytes that this process and its children hold."""
-    here = psutil.Process()
-    return sum(process.memory_info().rss for process in (here, *here.children(recursive=True))) / 1e6
 
 
 def slope(held: list[float], films_each: float) -> float:

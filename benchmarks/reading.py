@@ -17,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,7 +25,6 @@ from pathlib import Path
 
 import imagecodecs
 import numpy as np
-import psutil
 import pydicom
 from pydicom.encaps import encapsulate
 from pydicom.uid import JPEGLosslessSV1
@@ -175,17 +173,10 @@ def _folder(folder: Path, paths: dict[str, Path], files: int, processes_from: in
             if screening.status != "screened":
                 raise RuntimeError(f"a phantom was refused: {screening.refusal}")
             if number % max(1, files // 10) == 0:
-                held.append(sum(_resident()))
+                held.append(machine.resident_mb())
         seconds = time.perf_counter() - start
     how = "threads" if processes_from else "processes"
     return Run(f"{screener.readers} {how}", files, files / seconds, tuple(held))
-
-
-def _resident() -> Iterator[float]:
-    """Megabytes of this process and of each of its children."""
-    here = psutil.Process()
-    for process in (here, *here.children(recursive=True)):
-        yield process.memory_info().rss / 1e6
 
 
 def render(ways: list[Way], runs: list[Run], facts: list[str]) -> str:
