@@ -25,6 +25,7 @@ PAGES = (
     "pages/2_Worklist.py",
     "pages/3_Review.py",
     "pages/4_Models.py",
+    "pages/5_Operations.py",
     "pages/6_Simulator.py",
     "pages/7_Connections.py",
 )

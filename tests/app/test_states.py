@@ -7,6 +7,7 @@ from ui.frame import NOTICE
 from ui.frame import PAGES as LINKS
 
 EMPTY = {
+    "pages/5_Operations.py": "Nothing has been screened yet",
     "streamlit_app.py": "No film has been screened yet",
     "pages/1_Screen.py": "No film has been sent in this session",
     "pages/2_Worklist.py": "The worklist is empty",
@@ -16,6 +17,7 @@ EMPTY = {
     "pages/7_Connections.py": "Nothing is connected yet",
 }
 FULL = {
+    "pages/5_Operations.py": "looked at in this period",
     "streamlit_app.py": "waiting for a reader",
     "pages/1_Screen.py": "No film has been sent in this session",
     "pages/2_Worklist.py": "longest wait",
