@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
+import numpy as np
 import streamlit as st
 
 from ui import markup, state
 from ui.frame import NAME, guarded, page
-from ui.queue import is_reviewed, lane_counts, queue, waited
-from ui.thresholds import current
+from ui.queue import lasted
+from ui.site_rules import say_broken, site_rules
+from ui.thresholds import current, queue
 
 page("Home")
 
@@ -22,26 +24,28 @@ st.markdown(
 
 with guarded():
     site = state.site()
-    items = queue(state.entries(), current(site).values, site.screener)
+    items = queue(site, current(site))
+    say_broken(site_rules(site.settings))
 
-if items:
-    today = datetime.now().astimezone().date()
-    waiting = [item for item in items if not is_reviewed(item.entry)]
-    longest = min((item.entry.received_at for item in waiting), default=None)
+if len(items):
+    midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+    today = items.columns.received >= np.datetime64(midnight.astimezone(UTC).replace(tzinfo=None), "us")
+    waiting = items.waiting()
+    longest = items.longest(waiting)
     pairs = [
-        (str(sum(item.entry.received_at.astimezone().date() == today for item in items)), "received today"),
-        (str(len(waiting)), "waiting for a reader"),
-        (str(sum(bool(item.ranked.assessment.flagged) for item in waiting)), "of them flagged"),
+        (f"{today.sum():,}", "received today"),
+        (f"{len(waiting):,}", "waiting for a reader"),
+        (f"{items.flagged[waiting].sum():,}", "of them flagged"),
     ]
-    pairs += [(waited(longest, state.now()), "longest wait")] if longest else []
+    pairs += [(lasted(longest), "longest wait")] if longest is not None else []
     st.html(markup.figures(pairs))
-    st.html(markup.lanes(lane_counts(waiting)))
+    st.html(markup.lanes(items.lane_counts(waiting)))
 else:
     st.html(
         markup.quiet("No film has been screened yet. Begin on the Screen page: your own films, or the samples there.")
     )
 
-target, label = ("pages/2_Worklist.py", "Open the worklist") if items else ("pages/1_Screen.py", "Screen films")
+target, label = ("pages/2_Worklist.py", "Open the worklist") if len(items) else ("pages/1_Screen.py", "Screen films")
 if st.button(label, type="primary"):
     st.switch_page(target)
 

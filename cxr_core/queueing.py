@@ -83,6 +83,7 @@ class Worklist:
         self._lock = threading.Lock()
         self._columns: dict[str, Columns] = {}
         self._names: Names | None = None
+        self._rows: dict[str, int] = {}
 
     def queue(self, terms: Terms, models_key: str, now: datetime) -> Queue:
         """The worklist as it is now."""
@@ -94,8 +95,20 @@ class Worklist:
     def names(self, columns: Columns) -> Names:
         """What the rows of these columns are called; read at first need."""
         with self._lock:
-            self._names = self.store.names(columns, self._names)
-            return self._names
+            names = self.store.names(columns, self._names)
+            if names is not self._names:
+                self._names, self._rows = names, {}
+            return names
+
+    def rows(self, columns: Columns) -> Mapping[str, int]:
+        """The row of each key."""
+        names = self.names(columns)
+        with self._lock:
+            if names is not self._names:  # another session has looked meanwhile
+                return dict(zip(names.keys.tolist(), range(len(names.keys)), strict=True))
+            if not self._rows:
+                self._rows = dict(zip(names.keys.tolist(), range(len(names.keys)), strict=True))
+            return self._rows
 
 
 class Queue:
@@ -117,6 +130,9 @@ class Queue:
 
     def __len__(self) -> int:
         return len(self.columns)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._worklist.rows(self.columns)
 
     @property
     def keys(self) -> list[str]:
@@ -202,8 +218,17 @@ class Queue:
 
     def opened(self, key: str) -> Queued | None:
         """One image at its place, or None if it is not in this queue or gone from the store."""
-        row = self._worklist.store.row_of(self.columns, key)
+        row = self.row(key)
         return next(iter(self.shown(np.array([row]))), None) if row is not None else None
+
+    def row(self, key: str) -> int | None:
+        """The row of an image, or None."""
+        return self._worklist.rows(self.columns).get(key)
+
+    def by_arrival(self, keys: Sequence[str]) -> list[str]:
+        """Those of the images that are here, in order of arrival."""
+        rows = self._worklist.rows(self.columns)
+        return sorted((key for key in keys if key in rows), key=rows.__getitem__)
 
     def _assessed(self, row: int, entry: Entry) -> Queued:
         known = Circumstances(

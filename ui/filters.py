@@ -34,7 +34,7 @@ def filter_bar() -> Filters:
         )
         st.selectbox("Flagged for", [_ANY, *LABELS], key="filter-label", width=165)
         st.selectbox("Review", REVIEWED, key="filter-reviewed", format_func=_REVIEWED_WORDS.__getitem__, width=165)
-        st.text_input("File name contains", key="filter-text", width=165)
+        st.text_input("File, patient ID, accession", key="filter-text", width=175)
     chosen = Filters(
         lanes=tuple(st.session_state["filter-lanes"]),
         label="" if st.session_state["filter-label"] == _ANY else st.session_state["filter-label"],

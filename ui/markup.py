@@ -43,12 +43,12 @@ def quiet(text: str) -> str:
     return f'<div class="cxr-quiet">{escape(text)}</div>'
 
 
-def slider_meaning(flags: str, told: str) -> str:
-    """Beside a slider: how many it flags today; below it: what it caught and cost on the validation data."""
+def slider_meaning(flags: str, caught: str, foreseen: str, whole: str) -> str:
+    """Beside a slider how many it flags today; below it what it catches and costs, and what that means here."""
     return (
         f'<div class="cxr-meaning"><span class="flags" title="films in the worklist flagged at this threshold">'
-        f'{escape(flags)} flagged</span><span title="on the model\'s validation data, with 95% interval">'
-        f"{escape(told) or 'not measured'}</span></div>"
+        f'{escape(flags)} flagged</span><span title="{escape(whole)}">{escape(caught)}</span></div>'
+        f'<div class="cxr-meaning second"><span title="{escape(whole)}">{escape(foreseen)}</span></div>'
     )
 
 

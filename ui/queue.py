@@ -74,7 +74,12 @@ def is_reviewed(entry: Entry) -> bool:
 
 def waited(since: datetime, now: datetime) -> str:
     """How long, as people say it on a ward."""
-    minutes = max(0, int((now - since) / timedelta(minutes=1)))
+    return lasted((now - since) / timedelta(minutes=1))
+
+
+def lasted(count: float) -> str:
+    """So many minutes, as people say it on a ward."""
+    minutes = max(0, int(count))
     if minutes < 1:
         return "< 1 min"
     if minutes < 60:

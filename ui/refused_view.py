@@ -5,15 +5,15 @@ In: queued rows. Out: drawings; an overruled image is screened at once, and that
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from html import escape
 
 import streamlit as st
 
 from cxr_core.gate import NOTICES, ON_REQUEST, OVERRULABLE
 from cxr_core.intake import overrule
+from cxr_core.queueing import Filters, Queue
 from cxr_core.records import INFORMS, Notice
-from ui import films, markup, state
+from ui import films, markup
 from ui.frame import told
 from ui.navigate import open_review
 from ui.queue import Queued
@@ -24,13 +24,13 @@ _ANYWAY = "Screen it anyway"
 _REQUESTS = {"may_be_mirrored": "Mirror it and screen it again"}
 
 
-def refused_lane(items: Sequence[Queued], site: Site) -> None:
+def refused_lane(queue: Queue, site: Site) -> None:
     """The refused images with code, reason and remedy, behind one line; nothing where there are none."""
-    refused = [item for item in items if item.lane == "refused"]
-    if not refused:
+    refused = queue.filtered(Filters(lanes=("refused",)))
+    if not len(refused):
         return
-    with st.expander(f"Refused: {len(refused)}, why and what to do", key="refused-lane"):
-        for item in refused[:SHOWN]:
+    with st.expander(f"Refused: {len(refused):,}, why and what to do", key="refused-lane"):
+        for item in queue.shown(refused[:SHOWN]):
             _card(item, site)
         if len(refused) > SHOWN:
             st.html(markup.quiet(f"The first {SHOWN} of {len(refused)}; all of them stand in the list below."))
@@ -101,4 +101,3 @@ def doubts(item: Queued, site: Site) -> None:
 def _overrule(key: str, code: str, site: Site) -> None:
     with told():
         overrule(key, code, site.screener, site.store)
-    state.changed()

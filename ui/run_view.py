@@ -57,7 +57,6 @@ def run_view(board: Board, site: Site) -> None:
             _draw(job, site)
         if st.session_state.get("ended") != job.number and not was_running:
             st.session_state["ended"] = job.number
-            state.changed()
             st.rerun()
 
     live()
@@ -121,7 +120,7 @@ def _rows(arrivals: Sequence[Arrival], key: str, site: Site, thresholds: Thresho
         row["rank"] = None
         row["tags"] = (["known"] if entry.key in known else []) + row["tags"]
         rows.append(row)
-    opened = listing(rows, Style("results", thresholds.values), key=f"rows-{key}")
+    opened = listing(rows, Style("results"), key=f"rows-{key}")
     if opened:
         open_review(opened)
     if len(arrivals) > SHOWN:

@@ -10,14 +10,17 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from cxr_core.card import LabelCard
+from cxr_core.card import ModelCard
+from cxr_core.operating import Prevalence, operating
 from cxr_core.pipeline import Screener
 from cxr_core.records import LABELS
 from ui import markup
 from ui.frame import told
+from ui.meaning import said
+from ui.presets import taken
 from ui.state import Site
 from ui.theme import slug
-from ui.thresholds import CHOICES, Thresholds, keep, meaning, with_preset, with_value
+from ui.thresholds import CHOICES, MINE, Thresholds, keep, with_preset, with_value
 
 STEP = 0.001
 
@@ -40,6 +43,9 @@ def moved(site: Site, now: Thresholds) -> Thresholds:
     new = now
     if heard.get(_PRESET, now.preset) != now.preset:
         new = with_preset(new, site.screener, str(heard[_PRESET]))
+    picked = taken()
+    if picked:
+        new = Thresholds(MINE, picked, picked)
     for label in LABELS:
         if heard.get(label, now.values[label]) != now.values[label]:
             new = with_value(new, label, float(str(heard[label])))
@@ -76,17 +82,22 @@ def _slider(label: str) -> st.delta_generator.DeltaGenerator:
 
 def explain(
     places: Mapping[str, st.delta_generator.DeltaGenerator],
-    cards: Mapping[str, LabelCard],
+    screener: Screener,
     now: Thresholds,
-    flags: Mapping[str, int],
-    total: int,
+    flags: Mapping[str, str],
+    prevalence: Prevalence,
 ) -> None:
-    """Below each slider: how many it flags today, and what it caught and cost on the validation data."""
+    """Below each slider: how many it flags today, what it catches and costs, what that means at the site's prevalence.
+
+    ``flags`` says how many of how many.
+    """
+    cards = speaking(screener)
     for label, place in places.items():
-        told = meaning(cards.get(label), now.values[label])
-        place.html(markup.slider_meaning(f"{flags[label]} of {total}", told))
+        here = operating(cards[label], label, now.values[label]) if label in cards else None
+        words = said(here, prevalence.of(label))
+        place.html(markup.slider_meaning(flags[label], words.caught, words.foreseen, words.whole))
 
 
-def label_cards(screener: Screener) -> dict[str, LabelCard]:
-    """The card of each finding."""
-    return {str(item.finding): item for card in screener.cards for item in card.finding_labels}
+def speaking(screener: Screener) -> dict[str, ModelCard]:
+    """The card that speaks for each finding."""
+    return {str(item.finding): card for card in screener.cards for item in card.finding_labels}

@@ -95,6 +95,31 @@ LANE_STYLES: dict[str, LaneStyle] = {
 }
 
 
+GROUP_STYLES: dict[str, LaneStyle] = {
+    "stat": LaneStyle(
+        "stat",
+        "STAT",
+        '<path d="M8 .8 12.6 8H3.4Z M8 7.6 14 15H2Z" fill="currentColor"/>',
+        "the requesting ward asked for these at once; they stand before all others",
+    ),
+    "over": LaneStyle(
+        "over",
+        "Waited too long",
+        '<circle cx="8" cy="8" r="6" fill="none" stroke="currentColor" stroke-width="2"/>'
+        '<path d="M8 4.2V8l2.6 1.8" fill="none" stroke="currentColor" stroke-width="1.8"/>',
+        "over this site's limit for their urgency, the longest over first",
+    ),
+    **LANE_STYLES,
+    "read": LaneStyle(
+        "read",
+        "Read",
+        '<path d="m2.5 8.5 3.6 3.8 7.4-8.4" fill="none" stroke="currentColor" stroke-width="2.2"/>',
+        "a person has decided; flags are shown as they were then",
+    ),
+}
+"""The parts of the worklist from top to bottom: requests, limits, the lanes, what was read."""
+
+
 def label_facts() -> list[dict[str, object]]:
     """The classes in their fixed order, as the JavaScript parts want them."""
     styles = (LABEL_STYLES[label] for label in LABELS)
@@ -104,6 +129,11 @@ def label_facts() -> list[dict[str, object]]:
 def lane_facts() -> dict[str, dict[str, str]]:
     """The urgencies by name, as the JavaScript parts want them."""
     return {lane: {"word": s.word, "shape": s.shape, "meaning": s.meaning} for lane, s in LANE_STYLES.items()}
+
+
+def group_facts() -> dict[str, dict[str, str]]:
+    """The parts of the worklist by name, as the JavaScript parts want them."""
+    return {name: {"word": s.word, "shape": s.shape, "meaning": s.meaning} for name, s in GROUP_STYLES.items()}
 
 
 def slug(label: str) -> str:
@@ -117,7 +147,7 @@ def stylesheet() -> str:
     st.html drops SVG elements, so shapes come in as masks from data addresses, which ask no server.
     """
     shapes = "\n".join(
-        f".cxr-shape.{s.lane} {{ --shape: {_data_address(_drawing(s.shape))}; }}" for s in LANE_STYLES.values()
+        f".cxr-shape.{s.lane} {{ --shape: {_data_address(_drawing(s.shape))}; }}" for s in GROUP_STYLES.values()
     )
     mark = f".cxr-mark i {{ background-image: {_data_address((ASSETS / 'mark.svg').read_text(encoding='utf-8'))}; }}"
     sliders = "\n".join(

@@ -1,8 +1,8 @@
 """The site's thresholds: what stands in the sliders, where it is kept, which presets the site has named.
 
 The session's own thresholds come from the store at first need and go back there with every change, under the key of
-the models: a threshold belongs to a model version. A new version starts from its own card, and a person is asked to look
-at that; what was screened by an earlier version keeps the thresholds that the site had for it.
+the models: a threshold belongs to a model version. A new version starts from its own card, and a person is asked to
+look at that; what was screened by an earlier version keeps the thresholds that the site had for it.
 """
 
 from __future__ import annotations

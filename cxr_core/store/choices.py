@@ -7,6 +7,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cxr_core.errors import RecordError
@@ -24,6 +25,24 @@ class ChoicesPart(Part):
         """A value kept by ``put_setting``, or the default."""
         row = self._database.read(lambda session: session.get(SettingRow, name))
         return json.loads(row.value) if row else default
+
+    def settings_under(self, prefix: str) -> dict[str, Any]:
+        """Every value whose name begins so, by name, in order of their names."""
+        rows = select(SettingRow).where(SettingRow.name.startswith(prefix, autoescape=True)).order_by(SettingRow.name)
+        found = self._database.read(lambda session: session.scalars(rows).all())
+        return {row.name: json.loads(row.value) for row in found}
+
+    def drop_setting(self, name: str, actor: str = "") -> None:
+        """Forget a value; no error if there is none."""
+
+        def change(session: Session) -> None:
+            row = session.get(SettingRow, name)
+            if row is not None:
+                session.delete(row)
+                session.flush()
+                append(session, "setting", name, {"dropped": True}, actor)
+
+        self._change(change)
 
     def put_setting(self, name: str, value: Any, actor: str = "") -> None:
         """Keep a JSON value (None, bool, number, text, list, dict with text keys); RecordError if it is none."""

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxr_core.card import LabelCard
-from cxr_core.records import Interval, OperatingPoint
+from cxr_core.operating import Operating
+from cxr_core.records import Interval
 from ui import markup
+from ui.meaning import said
 from ui.queue import reach, waited
-from ui.thresholds import meaning
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 
@@ -24,36 +24,30 @@ def test_waiting_is_said_as_on_a_ward(minutes, said):
     assert waited(NOON - timedelta(minutes=minutes), NOON) == said
 
 
-def label(**points):
-    return LabelCard(1, "nodule", "Nodule", operating_points=points)
+def at(value, sens, spec, *, measured=True):
+    return Operating(value, Interval(*sens), Interval(*spec), measured)
 
 
-def point(threshold, sensitivity, specificity):
-    return OperatingPoint(
-        threshold,
-        Interval(sensitivity, sensitivity - 0.05, sensitivity + 0.04),
-        Interval(specificity, specificity - 0.05, specificity + 0.04),
+def test_below_a_slider_stand_what_it_catches_and_what_that_means_here():
+    words = said(at(0.4, (0.8, 0.75, 0.84), (0.7, 0.65, 0.74)), 0.06)
+    assert words.caught == "sens .80 [.75-.84] \u00b7 spec .70 [.65-.74]"
+    assert words.foreseen == "PPV .15 \u00b7 NPV .98 at 6% \u00b7 ~33 flags / 100"
+    assert "measured at this threshold" in words.whole
+    assert "33 of 100 films are flagged (29 to 38)" in words.whole
+
+
+def test_what_was_not_measured_is_marked_and_what_lies_beyond_is_a_bound():
+    assert said(at(0.5, (0.7, 0.6, 0.8), (0.8, 0.7, 0.9), measured=False), 0.1).caught == (
+        "sens ~.70 [.60-.80] \u00b7 spec ~.80 [.70-.90]"
     )
-
-
-MEASURED = label(sensitive=point(0.2, 0.9, 0.6), balanced=point(0.4, 0.8, 0.8), specific=point(0.7, 0.5, 0.95))
-
-
-def test_at_a_measured_point_its_figures_stand_with_their_intervals():
-    assert meaning(MEASURED, 0.4) == "sens .80 [.75-.84] · spec .80 [.75-.84]"
-
-
-def test_between_two_measured_points_their_figures_are_bounds():
-    assert meaning(MEASURED, 0.5) == "sens .50-.80 · spec .80-.95"
-
-
-def test_outside_the_measured_points_one_bound_is_known():
-    assert meaning(MEASURED, 0.1) == "sens at least .90 · spec at most .60"
-    assert meaning(MEASURED, 0.9) == "sens at most .50 · spec at least .95"
+    beyond = said(at(0.9, (0.2, 0.0, 0.3), (0.9, 0.85, 1.0), measured=False), 0.1)
+    assert beyond.caught == "sens \u2264.30 \u00b7 spec \u2265.85"
+    assert "bounds" in beyond.whole
 
 
 def test_an_unmeasured_label_promises_nothing():
-    assert meaning(None, 0.5) == meaning(label(), 0.5) == meaning(label(balanced=OperatingPoint(0.4)), 0.4) == ""
+    assert said(None, 0.1).caught == "not measured"
+    assert said(None, 0.1).foreseen == ""
 
 
 @given(st.floats(0, 1), st.floats(0, 1))

@@ -12,9 +12,8 @@ from typing import Any
 
 import streamlit as st
 
-from cxr_core.records import LABELS
 from ui.queue import reach
-from ui.theme import label_facts, lane_facts
+from ui.theme import group_facts, label_facts, lane_facts
 
 _HERE = Path(__file__).resolve().parent
 
@@ -28,10 +27,9 @@ _component = st.components.v2.component(
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How rows are drawn: ``mode`` is worklist or results; ``counts`` stand beside the lanes' names."""
+    """How rows are drawn: ``mode`` is worklist or results; ``counts`` stand beside the groups' names."""
 
     mode: str
-    thresholds: Mapping[str, float]
     counts: Mapping[str, int] = field(default_factory=dict)
     nothing: str = ""
 
@@ -42,10 +40,10 @@ def listing(rows: Sequence[Mapping[str, Any]], style: Style, *, key: str) -> str
         key=key,
         data={
             "mode": style.mode,
-            "rows": [_with_reach(row, style.thresholds) for row in rows],
+            "rows": [_with_reach(row) for row in rows],
             "labels": label_facts(),
             "lanes": lane_facts(),
-            "thresholds": [style.thresholds[label] for label in LABELS],
+            "groups": group_facts(),
             "counts": dict(style.counts),
             "nothing": style.nothing,
         },
@@ -55,11 +53,8 @@ def listing(rows: Sequence[Mapping[str, Any]], style: Style, *, key: str) -> str
     return str(opened) if opened else None
 
 
-def _with_reach(row: Mapping[str, Any], thresholds: Mapping[str, float]) -> dict[str, Any]:
-    scores = row["scores"]
-    bars = (
-        [round(reach(score, thresholds[label]), 3) for label, score in zip(LABELS, scores, strict=True)]
-        if scores
-        else None
-    )
-    return {**row, "reach": bars}
+def _with_reach(row: Mapping[str, Any]) -> dict[str, Any]:
+    """With how far each bar goes: to the tick at the row's own threshold, which a row that was read keeps."""
+    pairs = zip(row["scores"] or (), row["thresholds"], strict=bool(row["scores"]))
+    bars = [round(reach(score, threshold), 3) for score, threshold in pairs]
+    return {**row, "reach": bars or None}

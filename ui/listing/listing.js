@@ -1,4 +1,4 @@
-// The rows of the worklist and of a screening run. Data in: {mode, lanes, labels, thresholds, rows, counts}.
+// The rows of the worklist and of a screening run. Data in: {mode, lanes, groups, labels, rows, counts}.
 // Event out: "open" with the id of a row. All text goes in as text nodes, never as markup.
 
 const instances = new WeakMap();
@@ -57,7 +57,7 @@ function bars(row, data) {
     holder.append(note);
     return holder;
   }
-  data.labels.forEach((label, i) => holder.append(scoreCell(label, row.scores[i], data.thresholds[i], row.reach[i])));
+  data.labels.forEach((label, i) => holder.append(scoreCell(label, row.scores[i], row.thresholds[i], row.reach[i])));
   return holder;
 }
 
@@ -182,10 +182,10 @@ function head(data) {
   return node;
 }
 
-function laneNode(lane, data) {
-  const style = data.lanes[lane];
-  const node = make("div", `lane ${lane}`);
-  node.append(shape(style.shape), make("span", "", style.word), make("span", "count", String(data.counts[lane] ?? "")), make("span", "meaning", style.meaning));
+function groupNode(group, data) {
+  const style = data.groups[group];
+  const node = make("div", `lane ${group}`);
+  node.append(shape(style.shape), make("span", "", style.word), make("span", "count", (data.counts[group] ?? 0).toLocaleString("en")), make("span", "meaning", style.meaning));
   return node;
 }
 
@@ -196,9 +196,9 @@ function draw(root, data, before, open) {
     list.append(make("div", "nothing", data.nothing || "Nothing to show."));
   } else {
     list.append(head(data));
-    let lane = null;
+    let group = null;
     for (const row of data.rows) {
-      if (data.mode === "worklist" && row.lane !== lane) { lane = row.lane; list.append(laneNode(lane, data)); }
+      if (data.mode === "worklist" && row.group !== group) { group = row.group; list.append(groupNode(group, data)); }
       const old = before.get(row.id);
       list.append(rowNode(row, data, old ? old - row.rank : 0, open));
     }
