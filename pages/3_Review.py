@@ -12,6 +12,7 @@ from ui.opinions_view import opinions_note
 from ui.panel_view import conflict, findings, refused, signing, why_here, words
 from ui.queue import Items
 from ui.refused_view import doubts
+from ui.removal import bring_back, remove_button
 from ui.review_view import about, film_area, gone, header, order_of
 from ui.state import ADDRESS, FILM
 from ui.thresholds import current, queue
@@ -48,6 +49,7 @@ def review() -> None:
         if wanted not in items and (wanted or not items):  # never another film in the place of the one asked for
             empty("This film is not in the worklist", "It may have been removed. The worklist has every other film.")
             gone(wanted)
+            bring_back(wanted, site)
             return
         order = order_of(items, wanted)
         item = items[wanted or order[0]]
@@ -74,6 +76,7 @@ def review() -> None:
                 why_here(case)
                 opinions_note(item.entry.screening)
                 doubts(item, site)
+            remove_button(item.entry.key, site)
 
 
 review()
