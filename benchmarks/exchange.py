@@ -166,9 +166,11 @@ def sender(port: int, films: Sequence[Path], outcome: Outcome, lock: threading.L
     """Send a folder in batches, each again until all of it was answered with success."""
     for start in range(0, len(films), _BATCH):
         batch = films[start : start + _BATCH]
-        missing = set(batch)
+        missing, attempts = set(batch), 0
         while missing:
-            taken = send(port, batch)  # all of it again, as an archive does that knows no better
+            # At first all of it again, as an archive does that knows no better; then what is still missing.
+            taken = send(port, batch if attempts < 2 else sorted(missing))
+            attempts += 1
             with lock:
                 outcome.acknowledged.update(path.name for path in taken)
                 outcome.resent += len(set(taken) - missing)
