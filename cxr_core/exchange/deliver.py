@@ -59,6 +59,7 @@ def answers(peer: Peer, calling: str) -> str:
 def _associate(peer: Peer, calling: str, sop_class: str, syntax: str = _EXPLICIT) -> Association:
     """An association that stands and takes this class; PeerUnreachable or PeerRefused otherwise."""
     quieten()
+    _connect(peer, calling)  # says what is wrong with a host or a port in plainer words than an association does
     ae = AE(calling)
     ae.connection_timeout, ae.acse_timeout, ae.dimse_timeout, ae.network_timeout = 10, 15, 60, 60
     ae.add_requested_context(sop_class, syntax)
@@ -66,12 +67,12 @@ def _associate(peer: Peer, calling: str, sop_class: str, syntax: str = _EXPLICIT
     made = ae.associate(peer.host, peer.port, ae_title=peer.aet, tls_args=tls, max_pdu=131_072)
     if made.is_established:
         return made
-    # An association that ended without a word: its port is closed, or it speaks no DICOM or no TLS.
     if made.is_rejected:
         raise PeerUnreachable(f"{peer.name} rejected the association: it does not know {calling} or {peer.aet}")
     if made.rejected_contexts or (made.is_aborted and made.acceptor.primitive is not None):
         raise PeerRefused(f"{peer.name} does not take objects of this kind", retry=False)
-    raise PeerUnreachable(f"{peer.name} cannot be reached at its host and port, or speaks no DICOM there")
+    secure = "TLS with a certificate that is trusted" if peer.tls else "DICOM without TLS"
+    raise PeerUnreachable(f"{peer.name} ended the connection: its port does not speak {secure}")
 
 
 def _c_store(peer: Peer, made: Made, calling: str) -> None:
@@ -145,7 +146,7 @@ def _connect(peer: Peer, _calling: str) -> str:
         with socket.create_connection((peer.host, peer.port), timeout=SECONDS[0]):
             return "the port answered"
     except OSError as exc:
-        raise PeerUnreachable(f"{peer.name} cannot be reached ({type(exc).__name__})") from exc
+        raise PeerUnreachable(f"{peer.name} cannot be reached at its host and port ({type(exc).__name__})") from exc
 
 
 _SENDERS: Mapping[str, Callable[[Peer, Made, str], None]] = MappingProxyType(

@@ -328,5 +328,5 @@ def _named(context: Any) -> str:
 def quieten() -> None:
     """Keep foreign words out of the log: they may quote a film's header."""
     pynetdicom_config.LOG_HANDLER_LEVEL = "none"
-    for name in ("pynetdicom", "pydicom"):
+    for name in ("pynetdicom", "pydicom", "dicomweb_client", "retrying", "urllib3"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
