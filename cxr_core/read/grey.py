@@ -34,7 +34,6 @@ _TINT_ERROR = 6.0
 _FLAT_END = 0.02
 
 _SAME = np.arange(WHITE + 1, dtype=np.uint16)
-_WIDENED = np.arange(256, dtype=np.uint16) * np.uint16(257)
 
 Greys = npt.NDArray[np.uint16]
 Stored = npt.NDArray[np.integer]
@@ -65,6 +64,9 @@ class Depth:
     def values(self) -> npt.NDArray[np.float64]:
         """Every storable value in order, float64 (2**bits,)."""
         return np.arange(self.low, self.high + 1, dtype=np.float64)
+
+
+_WHOLE_TYPES = (Depth(8), Depth(16))
 
 
 def check_size(width: int, height: int, settings: Settings, bytes_a_pixel: float = 0.0) -> None:
@@ -150,9 +152,6 @@ def look_up(stored: Stored, greys: npt.NDArray[np.float64], depth: Depth) -> Gre
     if levels == WHITE + 1 and not depth.low and np.array_equal(table, _SAME):
         return np.ascontiguousarray(stored, np.uint16)
     patterns = np.ascontiguousarray(stored).view(f"u{stored.dtype.itemsize}")
-    if levels == _WIDENED.size and np.array_equal(table, _WIDENED):
-        widened = np.multiply(patterns, np.uint16(257), dtype=np.uint16)  # five times as fast as looking up
-        return np.asarray(widened, np.uint16)
     return np.asarray(cv2.LUT(patterns, table), np.uint16)
 
 
@@ -173,8 +172,23 @@ def picture_greys(stored: Stored, depth: Depth | None = None) -> tuple[Greys, tu
     depth = depth or tight_depth(stored)
     counts = histogram(stored, depth)
     check_contrast(counts)
+    if depth in _WHOLE_TYPES and stored.dtype == f"u{depth.bits // 8}" and not _narrow(counts):
+        return _widened(stored), ()  # what the table below would give, without the table
     greys, notices = full_or_stretched(depth.values(), counts, as_shown=True)
     return look_up(stored, greys, depth), notices
+
+
+def _narrow(counts: npt.NDArray[np.int64]) -> bool:
+    """Whether a film shown as it is would use so little of its unsigned depth that it would be black."""
+    low, high = percentile_levels(counts, 0.5, 99.5)
+    return high <= low or high - low < (_NARROW_8 if counts.size <= 256 else _NARROW) * (counts.size - 1)
+
+
+def _widened(stored: Stored) -> Greys:
+    """Unsigned numbers of 8 or 16 bits as greys of 16."""
+    if stored.dtype.itemsize == 2:
+        return np.ascontiguousarray(stored, np.uint16)
+    return np.asarray(np.multiply(stored, np.uint16(257), dtype=np.uint16), np.uint16)
 
 
 def flat_end(pixels: Greys) -> tuple[Notice, ...]:

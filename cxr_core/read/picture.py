@@ -82,10 +82,10 @@ def _jpeg_bytes_a_pixel(frame: Frame) -> float:
 def _decode_png(data: bytes, frame: Frame) -> tuple[Stored, tuple[Notice, ...]]:
     """(H, W) greys, upright; the colour they may come from is let go here."""
     whole, orientation = bare(data, frame)
-    decoded = cv2.imdecode(np.frombuffer(whole, np.uint8), cv2.IMREAD_UNCHANGED)
+    decoded = cv2.imdecode(whole, cv2.IMREAD_UNCHANGED)
     if decoded is None:
         whole, _ = bare(data, frame, sum_anew=True)
-        decoded = cv2.imdecode(np.frombuffer(whole, np.uint8), cv2.IMREAD_UNCHANGED)
+        decoded = cv2.imdecode(whole, cv2.IMREAD_UNCHANGED)
     if decoded is None or decoded.shape[:2] != (frame.height, frame.width):
         raise DamagedImage(BROKEN_PNG)
     stored, notices = _grey(_without_alpha(decoded))

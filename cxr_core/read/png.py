@@ -31,13 +31,14 @@ MOST_STORED = 16_000_000
 _STEP = 1_000_000
 _BLOCK = 0xFFFF
 _END = b"\0\0\0\0IEND\xaeB`\x82"
+_AFTER = 4 + len(_END)
 
 Bytes = npt.NDArray[np.uint8]
 # Adam7: first column, first row, step across, step down of each pass.
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 
 
-def bare(data: bytes, frame: Frame, *, sum_anew: bool = False) -> tuple[bytes, int]:
+def bare(data: bytes, frame: Frame, *, sum_anew: bool = False) -> tuple[Bytes, int]:
     """The file with its pixels alone, and its EXIF orientation (1 to 8).
 
     DamagedImage where a chunk is cut, a checksum is wrong, or the lines are fewer or more than the header calls for.
@@ -46,16 +47,25 @@ def bare(data: bytes, frame: Frame, *, sum_anew: bool = False) -> tuple[bytes, i
     """
     before, lines, orientation = _chunks(data)
     length = _length(frame, interlaced=bool(data[_INTERLACE]))
-    if length <= MOST_STORED:
-        packed = b"".join(lines)
-        unpacked = _unpacked(packed, length)
-        check = struct.pack(">I", zlib.adler32(unpacked.data)) if sum_anew else packed[-4:]
-        body: bytes | memoryview = _stored(unpacked, check)
-    else:
+    packed = b"".join(lines)
+    if length > MOST_STORED:
         _check_count(lines, length)
-        body = b"".join(lines)
-    head, tail = struct.pack(">I4s", len(body), b"IDAT"), struct.pack(">I", zlib.crc32(body, zlib.crc32(b"IDAT")))
-    return b"".join((PNG_SIGNATURE, *before, head, body, tail, _END)), orientation
+        file, body = _framed(before, len(packed))
+        body[:] = np.frombuffer(packed, np.uint8)
+    else:
+        unpacked = _unpacked(packed, length)
+        file, body = _framed(before, _stored_length(length))
+        _store(unpacked, struct.pack(">I", zlib.adler32(unpacked.data)) if sum_anew else packed[-4:], body)
+    file[-_AFTER:] = np.frombuffer(struct.pack(">I", zlib.crc32(body.data, zlib.crc32(b"IDAT"))) + _END, np.uint8)
+    return file, orientation
+
+
+def _framed(before: list[bytes], length: int) -> tuple[Bytes, Bytes]:
+    """A file with one IDAT chunk of so many bytes, checksum and end still to be written; and that chunk's body."""
+    start = b"".join((PNG_SIGNATURE, *before, struct.pack(">I4s", length, b"IDAT")))
+    file = np.empty(len(start) + length + _AFTER, np.uint8)
+    file[: len(start)] = np.frombuffer(start, np.uint8)
+    return file, file[len(start) : len(start) + length]
 
 
 def _chunks(data: bytes) -> tuple[list[bytes], list[memoryview], int]:
@@ -102,11 +112,15 @@ def _unpacked(lines: bytes, length: int) -> Bytes:
     return room
 
 
-def _stored(lines: Bytes, check: bytes) -> memoryview:
-    """Lines and their Adler-32 as a zlib stream of stored blocks (RFC 1950, RFC 1951 3.2.4), with one copy of them."""
-    whole, rest = divmod(max(0, lines.size - 1), _BLOCK)
+def _stored_length(length: int) -> int:
+    """Bytes of a zlib stream that holds so many in stored blocks."""
+    return 2 + length + 5 * (1 + max(0, length - 1) // _BLOCK) + 4
+
+
+def _store(lines: Bytes, check: bytes, stream: Bytes) -> None:
+    """Writes lines and their Adler-32 into ``stream``, as a zlib stream of stored blocks (RFC 1950, RFC 1951 3.2.4)."""
+    whole = max(0, lines.size - 1) // _BLOCK
     size = 5 + _BLOCK
-    stream = np.empty(2 + whole * size + 5 + rest + 1 + 4, np.uint8)
     stream[:2] = 0x78, 0x01
     blocks = stream[2 : 2 + whole * size].reshape(whole, size)
     blocks[:, :5] = 0, 0xFF, 0xFF, 0, 0
@@ -116,7 +130,6 @@ def _stored(lines: Bytes, check: bytes) -> memoryview:
     stream[end : end + 5] = np.frombuffer(struct.pack("<BHH", 1, last.size, last.size ^ 0xFFFF), np.uint8)
     stream[end + 5 : -4] = last
     stream[-4:] = np.frombuffer(check, np.uint8)
-    return stream.data
 
 
 def _check_count(lines: list[memoryview], length: int) -> None:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from cxr_core.phantom import as_png, phantom
 from cxr_core.read import digest, read
+from cxr_core.read.grey import Depth, full_or_stretched, histogram, look_up, picture_greys
 from cxr_core.settings import BYTES_A_PIXEL, Settings
 from tests.read.films import SETTINGS, codes, film, outcome
 
@@ -294,3 +295,16 @@ def test_what_a_decoder_holds_beside_the_picture_counts_against_the_limit(mode, 
         progressive=True,
     )
     assert outcome(data, Settings(max_megapixels=1)) == code
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@given(seed=st.integers(0, 9), spread=st.floats(0.05, 1.0))
+def test_greys_shown_as_they_are_are_those_of_the_table(dtype, seed, spread):
+    top = np.iinfo(dtype).max
+    stored = (np.random.default_rng(seed).uniform(0, spread, (64, 64)) * top).astype(dtype)
+    stored[0, 0] = top  # or a smaller depth would just hold them
+    depth = Depth(8 * stored.itemsize)
+    greys, notices = full_or_stretched(depth.values(), histogram(stored, depth), as_shown=True)
+    shown, said = picture_greys(stored)
+    np.testing.assert_array_equal(shown, look_up(stored, greys, depth))
+    assert said == notices
