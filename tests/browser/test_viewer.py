@@ -1,4 +1,4 @@
-"""The film in the browser: zoom, pan, window, inversion, boxes by class, keys; and the decision that follows."""
+"""The film in the browser: zoom, pan, window, inversion, boxes by class and by hand, keys; and what a reader says."""
 
 import io
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cxr_core.records import LABELS
 from tests.browser.conftest import go, run_ended, settle
 from tests.browser.test_main_job import files  # noqa: F401 - a fixture
 from ui.frame import NOTICE
@@ -105,7 +106,10 @@ def test_question_mark_lists_the_keys_and_letters_in_a_comment_are_letters(page)
     comment.press_sequentially("bad jib, ok")
     assert fact(page, "inverted") == "false"
     assert comment.input_value() == "bad jib, ok"
-    assert page.get_by_text("with the flags", exact=True).is_visible()
+    assert page.get_by_text("agree or disagree with all flags", exact=False).is_visible()
+    comment.fill("")
+    comment.press("Tab")
+    settle(page)
 
 
 def test_j_and_k_walk_the_worklist(page):
@@ -124,8 +128,159 @@ def test_a_and_d_decide_and_undo_takes_it_back(page):
     page.keyboard.press("a")
     page.get_by_text("You agreed").wait_for()
     settle(page)
-    page.get_by_role("button", name="Undo").click()
-    page.get_by_text("with the flags", exact=True).wait_for()
+    page.keyboard.press("u")
+    page.get_by_text("You disagreed").wait_for()
+    settle(page)
+    page.locator(".st-key-decision").get_by_role("button", name="Undo").click()
+    page.get_by_text("agree or disagree with all flags").wait_for()
+
+
+def pressed(page, label):
+    """What stands beside a finding: the name of the button that is pressed, or None."""
+    button = page.locator(f'.cxr-findings [data-label="{label}"] button[aria-pressed="true"]')
+    return button.get_attribute("data-kind") if button.count() else None
+
+
+def wait_pressed(page, label, kind):
+    page.locator(f'.cxr-findings [data-label="{label}"] button.{kind}[aria-pressed="true"]').wait_for()
+
+
+def drag(page, start, end):
+    """With the left button, from and to shares of the stage."""
+    frame = page.locator(".viewer canvas").bounding_box()
+    (x1, y1), (x2, y2) = ((frame["x"] + frame["width"] * x, frame["y"] + frame["height"] * y) for x, y in (start, end))
+    page.mouse.move(x1, y1)
+    page.mouse.down()
+    page.mouse.move((x1 + x2) / 2, (y1 + y2) / 2, steps=3)
+    page.mouse.move(x2, y2, steps=3)
+    page.mouse.up()
+
+
+def test_findings_are_chosen_and_judged_by_keys_one_at_a_time(page):
+    flagged = page.locator(".cxr-findings .cxr-score.flagged").first.get_attribute("data-label")
+    page.keyboard.press(str(LABELS.index(flagged) + 1))
+    page.keyboard.press("d")
+    page.get_by_text("You disagreed").wait_for()
+    wait_pressed(page, flagged, "disagree")
+    page.keyboard.press("a")
+    wait_pressed(page, flagged, "agree")
+    other = page.locator(".cxr-findings .cxr-score:not(.flagged)").first.get_attribute("data-label")
+    page.keyboard.press(str(LABELS.index(other) + 1))
+    page.keyboard.press("f")
+    wait_pressed(page, other, "added")
+    page.get_by_text("You disagreed").wait_for()  # something was missed
+    page.reload()
+    page.locator('.viewer[data-ready="true"]').wait_for()
+    settle(page)
+    assert (pressed(page, flagged), pressed(page, other)) == ("agree", "added")
+
+
+def test_a_box_is_drawn_named_moved_resized_deleted_and_brought_back(page, overheard):
+    zoom = fact(page, "zoom")
+    page.keyboard.press("n")
+    wait_fact(page, "mode", "draw")
+    drag(page, (0.42, 0.62), (0.52, 0.74))
+    page.locator(".picker").get_by_role("button", name="Nodule").wait_for()
+    page.keyboard.press(str(LABELS.index("Nodule") + 1))
+    wait_fact(page, "selected", "Nodule")
+    page.locator('.cxr-findings [data-label="Nodule"] button[aria-pressed="true"]').wait_for()
+    drawn = place(page, "Nodule")
+    drag(page, (0.47, 0.68), (0.57, 0.68))  # by its inside, since it is chosen
+    settle(page)
+    moved = place(page, "Nodule")
+    assert moved[0] > drawn[0] + 5
+    assert moved[2] - moved[0] == pytest.approx(drawn[2] - drawn[0], abs=0.5)
+    drag(page, (0.62, 0.74), (0.66, 0.8))  # its lower right handle
+    settle(page)
+    larger = place(page, "Nodule")
+    assert larger[:2] == pytest.approx(moved[:2], abs=0.5)
+    assert larger[2] > moved[2] + 2
+    assert larger[3] > moved[3] + 2
+    page.keyboard.press("Shift+ArrowRight")
+    assert place(page, "Nodule")[2] > larger[2]
+    page.keyboard.press("Delete")
+    wait_fact(page, "selected", "")
+    own = "(root) => root.editorBoxes().filter((box) => box.score === null).length"
+    assert page.locator(".viewer").evaluate(own) == 0
+    page.wait_for_timeout(1500)  # both strokes are on their way: undo is the server's
+    settle(page)
+    page.keyboard.press("u")
+    until = f"async (root) => {{ while (({own})(root) !== 1) await new Promise((done) => setTimeout(done, 50)); }}"
+    page.locator(".viewer").evaluate(until)
+    assert fact(page, "zoom") == zoom, "the film stood still meanwhile"
+    assert overheard.console == []
+
+
+def place(page, label):
+    """Corners of the reader's own box of a label, in film pixels, as the viewer holds them."""
+    return page.locator(".viewer").evaluate(
+        "(root, label) => root.editorBoxes().find((box) => box.label === label && box.score === null).box", label
+    )
+
+
+def test_enter_signs_with_a_name_and_says_so_without_one(page):
+    page.keyboard.press("Enter")
+    page.get_by_text("a signature needs a name").wait_for()
+    settle(page)
+    page.get_by_role("button", name="Who reads?").click()
+    page.get_by_label("Name").fill("Dr Roe")
+    page.get_by_label("Name").press("Enter")
+    settle(page)
+    page.keyboard.press("Escape")
+    page.locator(".viewer canvas").focus()
+    page.keyboard.press("Enter")
+    page.get_by_text("Signed off by Dr Roe").wait_for()
+
+
+def test_a_blind_reader_s_page_holds_no_score_until_the_reader_commits(app, new_page, page, overheard):
+    blind = new_page()
+    blind.goto(app.url)
+    go(blind, "Review")
+    blind.locator('.viewer[data-ready="true"]').wait_for()
+    settle(blind)
+    blind.get_by_text("Blind first read").click()
+    blind.get_by_text("What do you see?").wait_for()
+    blind.locator('.viewer[data-ready="true"][data-boxes="0"]').wait_for()
+    settle(blind)
+    text = blind.content() + blind.locator(".viewer").evaluate("(root) => root.innerHTML")
+    for told in ("Model score", "your threshold", "rank ", "Why here", "covid_ssd"):
+        assert told not in text
+    assert blind.locator(".cxr-findings .cxr-score.flagged").count() == 0
+    blind.keyboard.press(str(LABELS.index("Effusion") + 1))
+    blind.keyboard.press("f")
+    blind.locator('.cxr-findings [data-label="Effusion"] button[aria-pressed="true"]').wait_for()
+    settle(blind)
+    blind.locator(".viewer canvas").focus()
+    blind.keyboard.press("Enter")
+    blind.get_by_text("Why here").wait_for()
+    blind.locator('.cxr-findings [data-label="Effusion"] button[aria-pressed="true"]').wait_for()
+    assert overheard.console == []
+
+
+def test_two_browsers_at_one_film_overwrite_nothing(page, app, new_page):
+    """Both look at the same film; the second to speak is told, sees the first one's words, and decides."""
+    other = new_page()
+    other.goto(page.url)
+    other.locator('.viewer[data-ready="true"]').wait_for()
+    settle(other)
+    comment = page.get_by_label("Comment")
+    comment.fill("first reader")
+    comment.press("Tab")
+    settle(page)
+    impression = other.get_by_label("Impression")
+    impression.fill("second reader")
+    impression.press("Tab")
+    other.get_by_text("saved a review of this film at").wait_for()
+    settle(other)
+    assert impression.input_value() == "second reader"
+    other.get_by_text("See theirs beside yours").click()
+    other.get_by_text("Comment: first reader").wait_for()
+    other.get_by_role("button", name="Put mine on top").click()
+    other.get_by_text("saved a review of this film at").wait_for(state="detached")
+    page.reload()
+    page.locator('.viewer[data-ready="true"]').wait_for()
+    settle(page)
+    assert page.get_by_label("Impression").input_value() == "second reader"
 
 
 def test_the_first_visit_is_dark_on_a_light_computer_and_light_by_choice(app, new_page):
