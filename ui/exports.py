@@ -7,13 +7,11 @@ HL7) stand in dicom_exports.py.
 
 from __future__ import annotations
 
-import os
 import tempfile
-import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,28 +25,20 @@ from cxr_core.export.worklist import anonymous, write_worklist
 from cxr_core.queueing import Queue, Rows
 from cxr_core.takeout import Painter, label_cards, rows_of
 from ui import markup
-from ui.frame import told, trouble
+from ui.bundling import Bundling
+from ui.dicom_exports import flagged_reports
+from ui.frame import guarded
 from ui.state import Site
 
 MOST_PICTURES = 200
 """Films in a bundle that a browser takes; the command line has no such limit."""
 
-_READY = "bundle_ready"
-_AN_HOUR = 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    """A bundle that was made in this session."""
-
-    path: Path
-    said: str
+_BUNDLE = "bundle"
 
 
 def export_menu(site: Site, queue: Queue, chosen: Rows, preset: str) -> None:
     """A popover with every file; ``chosen`` are the rows that the filters show, ``preset`` the thresholds' name."""
     with st.popover("Export", width="stretch"):
-        trouble()
         identity = st.toggle(
             "Names and identity",
             key="export-identity",
@@ -60,6 +50,7 @@ def export_menu(site: Site, queue: Queue, chosen: Rows, preset: str) -> None:
         _download(f"Flagged films shown (CSV, {len(flagged):,})", "flagged.csv", made.flagged, enough=len(flagged) > 0)
         _download(f"The whole worklist (CSV, {len(queue):,})", "worklist.csv", made.worklist, enough=len(queue) > 0)
         _download("Reviews for training (JSON lines)", "reviews.jsonl", made.reviews, enough=len(queue) > 0)
+        flagged_reports(queue.named(flagged), site)
         _bundle(made)
 
 
@@ -131,7 +122,7 @@ def _download(label: str, name: str, make: Callable[[], BinaryIO], *, enough: bo
 
 
 def _bundle(made: _Maker) -> None:
-    """Made with a progress bar, since every film is read and drawn; any other click ends it."""
+    """Every film is read and drawn for it, so it is made beside the page, with its progress and a way to stop it."""
     count = len(made.chosen)
     if count > MOST_PICTURES:
         st.html(
@@ -141,14 +132,26 @@ def _bundle(made: _Maker) -> None:
             )
         )
         return
-    if st.button(f"Make a bundle with pictures (ZIP, {count:,} films)", disabled=not count, width="stretch"):
-        with told():
-            st.session_state[_READY] = _made(made, count)
-    ready: _Ready | None = st.session_state.get(_READY)
-    if ready and ready.path.exists():
+    running = st.session_state[_BUNDLE].running if _BUNDLE in st.session_state else False
+    st.fragment(_bundle_part, run_every=1 if running else None)(made, count)
+
+
+def _bundle_part(made: _Maker, count: int) -> None:
+    under_way: Bundling | None = st.session_state.get(_BUNDLE)
+    if under_way and under_way.running:
+        share = under_way.done / max(1, under_way.films)
+        st.progress(min(1.0, share), text=f"{under_way.done} of {under_way.films} films drawn")
+        st.button("Stop", on_click=under_way.stop, width="stretch", key="export-stop")
+        return
+    label = f"Make a bundle with pictures (ZIP, {count:,} films)"
+    if st.button(label, disabled=not count, width="stretch", key="export-make"):
+        with guarded():
+            st.session_state[_BUNDLE] = Bundling(made.bundle, _folder(made.site), count)
+        st.rerun()
+    if under_way and under_way.path and under_way.path.exists():
         st.download_button(
             "Download the bundle",
-            data=lambda: ready.path.open("rb"),
+            data=partial(under_way.path.open, "rb"),
             file_name=f"bundle-{datetime.now().astimezone():%Y-%m-%d-%H%M}.zip",
             mime="application/zip",
             on_click="ignore",
@@ -156,25 +159,9 @@ def _bundle(made: _Maker) -> None:
             width="stretch",
             type="primary",
         )
-        st.html(markup.quiet(ready.said))
-
-
-def _made(made: _Maker, count: int) -> _Ready:
-    folder = _folder(made.site)
-    _forget_old(folder)
-    bar = st.progress(0.0, text="Drawing the films; any other click ends it")
-    handle, name = tempfile.mkstemp(dir=folder, prefix="bundle-", suffix=".zip")
-    path = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            said = made.bundle(
-                stream, lambda done: bar.progress(min(1.0, done / count), text=f"{done} of {count} films")
-            )
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    bar.empty()
-    return _Ready(path, said)
+        st.html(markup.quiet(under_way.said))
+    elif under_way and under_way.error:
+        st.html(markup.quiet(under_way.error))
 
 
 def _folder(site: Site) -> Path:
@@ -185,11 +172,3 @@ def _folder(site: Site) -> Path:
     except OSError as exc:
         raise StoreError(f"the data folder cannot be written ({exc.strerror}); check CXR_DATA_DIR") from exc
     return folder
-
-
-def _forget_old(folder: Path) -> None:
-    """Bundles of an hour ago were sent or will never be."""
-    for path in folder.glob("bundle-*.zip"):
-        with suppress(OSError):
-            if time.time() - path.stat().st_mtime > _AN_HOUR:
-                path.unlink()
