@@ -32,8 +32,10 @@ def bring_back(key: str, site: Site) -> None:
     found = next((item for item in site.store.removed() if item.entry.key == key), None)
     if found is None:
         return
-    st.html(markup.quiet(f"It was removed on {found.removed_at.astimezone():%Y-%m-%d %H:%M} and is kept."))
-    st.button("Bring back", key=f"back-{key}", type="primary", on_click=_restore, args=(key, site))
+    with st.container(horizontal_alignment="center"):
+        when = f"{found.removed_at.astimezone():%Y-%m-%d %H:%M}"
+        st.html(markup.quiet(f"It was removed on {when} and is kept, with all that was said of it."), width="content")
+        st.button("Bring back", key=f"back-{key}", type="primary", on_click=_restore, args=(key, site))
 
 
 def removed_section(site: Site) -> None:
