@@ -12,22 +12,22 @@ from ui.frame import empty, guarded, page
 from ui.kept_view import kept_section
 from ui.operations_data import reviewed, work
 from ui.operations_view import PERIODS, flags, overview, refusals, throughput
-from ui.site_rules import site_rules
-from ui.thresholds import current
+from ui.site_rules import say_broken, site_rules
+from ui.thresholds import current, queue
 
 page("Operations")
 
 with guarded():
     site = state.site()
-    thresholds = current(site).values
+    thresholds = current(site)
     rules = site_rules(site.settings)
-    everything = work("all", thresholds, generated=True)
+    items = queue(site, thresholds)
+    worked = len(work("all", items, generated=True).screened) > 0
 
 st.title("Operations")
-if rules.broken:
-    st.warning(rules.broken)
+say_broken(rules)
 
-if not len(everything.screened):
+if not worked:
     empty(
         "Nothing has been screened yet",
         "Here will stand how many films came and how fast they went through, why some were refused, what was flagged, "
@@ -40,15 +40,14 @@ if not len(everything.screened):
 @st.fragment
 def figures() -> None:
     """The period and everything that is counted in it."""
-    columns = everything.queue.columns
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         period = st.segmented_control("Period", list(PERIODS), default="30 days", required=True, key="ops-period")
         generated = st.toggle(
-            "Count generated samples", value=bool(columns.synthetic.all()), key="ops-generated",
+            "Count generated samples", value=bool(items.columns.synthetic.all()), key="ops-generated",
             help="Phantoms from Load sample studies say nothing about a ward.",
         )  # fmt: skip
     with guarded():
-        shown = work(str(period), thresholds, generated=generated)
+        shown = work(str(period), items, generated=generated)
         overview(shown)
         left, right = st.columns([1.6, 1], gap="large")
         with left:
@@ -66,10 +65,10 @@ def trail() -> None:
         audit_section(site.store)
 
 
-if len(everything.screened):
+if worked:
     figures()
     with guarded():
-        agreement_section(reviewed(), thresholds)
+        agreement_section(reviewed(), thresholds.values)
 trail()
 with guarded():
     kept_section(site.settings)

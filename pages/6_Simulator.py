@@ -4,27 +4,18 @@ from __future__ import annotations
 
 import streamlit as st
 
-from cxr_core.errors import RecordError, SettingsError
-from cxr_core.site import read_site, section
-from cxr_core.triage import Policy, policy_of
+from cxr_core.errors import RecordError
+from cxr_core.takeout import label_cards
 from ui import markup, state
 from ui.frame import guarded, page
-from ui.simulator_view import another_draw, department, label_cards, played, policy_inputs, results
+from ui.simulator_view import another_draw, department, played, policy_inputs, results
+from ui.site_rules import say_broken, site_rules
 
 page("Simulator")
 
 with guarded():
     labels = label_cards(state.roster().detectors)
-    settings = state.settings()
-
-policy, prevalence, broken = Policy(), {}, ""
-try:
-    site = read_site(settings)
-    policy = policy_of(site)
-    shares = section(site, "prevalence")
-    prevalence = {label: shares.number(label, 0.0, 0, 1) for label in labels if label in shares.table}
-except SettingsError as exc:
-    broken = str(exc)
+    rules = site_rules(state.settings())
 
 st.title("Queue simulator")
 st.html(
@@ -33,8 +24,7 @@ st.html(
         "highest score, and in this worklist's order. Nothing here touches the worklist, and nothing is kept."
     )
 )
-if broken:
-    st.warning(f"The site file cannot be used, so the policy below is the default. {broken}")
+say_broken(rules)
 
 
 @st.fragment
@@ -43,8 +33,8 @@ def simulator() -> None:
     side, main = st.columns([1, 3], gap="large")
     try:
         with side, st.container(key="simulator"):
-            room = department(labels, policy, prevalence)
-            tried = policy_inputs(policy)
+            room = department(labels, rules.policy, rules.prevalence.own)
+            tried = policy_inputs(rules.policy)
             st.button("Play with other films", help="The same department, another draw.", on_click=another_draw)
         with main:
             results(room, played(room, tried))

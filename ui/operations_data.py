@@ -2,21 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
+import numpy.typing as npt
 import streamlit as st
 
-from cxr_core.queueing import Queue, Terms, Worklist
+from cxr_core.queueing import Queue
 from cxr_core.store import Entry
+from cxr_core.store.operations import Reasons, Screened
 from ui import state
 from ui.operations_view import PERIODS, Work
-from ui.site_rules import site_rules
 
 
-def work(period: str, thresholds: Mapping[str, float], *, generated: bool) -> Work:
-    """The figures of one of PERIODS at these thresholds; ``generated``: films of the phantom count too."""
-    return _work(period, tuple(sorted(thresholds.items())), generated)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Counted:
+    """What the store says of the work since some moment."""
+
+    until: datetime
+    screened: Screened
+    reasons: Reasons
+    seconds: npt.NDArray[np.float64]
+
+
+def work(period: str, queue: Queue, *, generated: bool) -> Work:
+    """The figures of one of PERIODS; ``generated``: films of the phantom count too."""
+    found = _counted(period)
+    days = PERIODS[period]
+    since = found.until - timedelta(days=days) if days else _first(found, queue)
+    return Work(
+        queue=queue,
+        screened=found.screened,
+        reasons=found.reasons,
+        seconds=found.seconds,
+        since=since,
+        until=found.until,
+        offset=found.until.astimezone().utcoffset() or timedelta(),
+        generated=generated,
+    )
 
 
 @st.cache_resource(ttl=15, show_spinner=False)
@@ -26,35 +50,24 @@ def reviewed() -> tuple[Entry, ...]:
     return site.store.reviewed(site.screener.models_key)
 
 
-@st.cache_resource(show_spinner=False)
-def _worklist() -> Worklist:
-    """The columns of the store, brought up to date at each look."""
-    return Worklist(state.store())
-
-
-@st.cache_resource(ttl=15, max_entries=20, show_spinner="Counting")
-def _work(period: str, thresholds: tuple[tuple[str, float], ...], generated: bool) -> Work:
-    site, until = state.site(), datetime.now(UTC)
-    terms = Terms(dict(thresholds), site.screener.urgencies, site_rules(site.settings).policy)
-    queue = _worklist().queue(terms, site.screener.models_key, until)
+@st.cache_resource(ttl=15, max_entries=10, show_spinner="Counting")
+def _counted(period: str) -> _Counted:
+    store, until = state.store(), datetime.now(UTC)
     days = PERIODS[period]
-    since = until - timedelta(days=days) if days else _first(queue, until)
-    return Work(
-        queue=queue,
-        screened=site.store.screened_since(since),
-        reasons=site.store.reasons_since(since),
-        seconds=site.store.stage_seconds(),
-        since=since,
-        until=until,
-        offset=until.astimezone().utcoffset() or timedelta(),
-        generated=generated,
-    )
+    since = until - timedelta(days=days) if days else None
+    return _Counted(until, store.screened_since(since), store.reasons_since(since), store.stage_seconds())
 
 
-def _first(queue: Queue, until: datetime) -> datetime:
-    """When the first film came, an hour ago at least."""
-    hour_ago = until - timedelta(hours=1)
-    if not len(queue):
-        return hour_ago
-    first: datetime = queue.columns.received.min().astype("datetime64[us]").item()
-    return min(first.replace(tzinfo=UTC), hour_ago)
+def forget() -> None:
+    """Count anew at the next look."""
+    _counted.clear()
+    reviewed.clear()
+
+
+def _first(found: _Counted, queue: Queue) -> datetime:
+    """Before the first film came, an hour ago at least."""
+    times = [kind.min() for kind in (found.screened.at, queue.columns.received) if len(kind)]
+    earliest: datetime | None = min(times).item() if times else None
+    hour = timedelta(hours=1)
+    now = found.until
+    return min(earliest.replace(tzinfo=UTC), now) - hour if earliest else now - hour

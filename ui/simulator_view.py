@@ -11,7 +11,7 @@ from typing import cast
 
 import streamlit as st
 
-from cxr_core.card import LabelCard, ModelCard
+from cxr_core.card import LabelCard
 from cxr_core.records import LABELS, PRESETS, URGENCIES, Urgency
 from cxr_core.simulate import (
     ALL,
@@ -26,7 +26,6 @@ from cxr_core.simulate import (
     waiting_mean,
 )
 from cxr_core.triage import Policy
-from cxr_core.voices import speakers
 from ui import markup
 from ui.plate import draw
 from ui.simulator_plots import ARRIVAL, KINDS, OURS, SCORE, TABLE_HEADS, bars, curves, mean, minutes, table_rows
@@ -36,16 +35,6 @@ _SHARES = {"urgent": 2.0, "soon": 15.0}
 
 _SEED = "sim-seed"
 _POINT = {"urgent": "may not wait", "soon": "is to be read early"}
-
-
-def label_cards(cards: Sequence[ModelCard]) -> dict[str, LabelCard]:
-    """The class card of each finding, of the detector that speaks for it."""
-    return {
-        str(item.finding): item
-        for card, spoken in zip(cards, speakers(cards), strict=True)
-        for item in card.finding_labels
-        if item.finding in spoken
-    }
 
 
 def department(labels: Mapping[str, LabelCard], policy: Policy, prevalence: Mapping[str, float]) -> Department:

@@ -82,7 +82,7 @@ def test_generated_films_count_only_if_asked_for_unless_there_are_no_others(stor
     stored({"phantom.png": 250}, synthetic=True)
     assert "<b>1</b> looked at" in words(open_page(PAGE))
     stored({"real.png": 240})
-    operations_data._work.clear()
+    operations_data.forget()
     app = open_page(PAGE)
     assert "<b>1</b> looked at" in words(app)
     next(item for item in app.toggle if item.key == "ops-generated").set_value(True)
@@ -104,7 +104,7 @@ def test_agreement_is_shown_for_blind_readers_and_apart_for_the_others(stored):
     assert "Nobody has read blind yet" in words(app)
     say(keys["bright.png"], "Mass")
     say(keys["dim.png"])
-    operations_data.reviewed.clear()
+    operations_data.forget()
     app = open_page(PAGE)
     assert not app.exception
     text_ = words(app)

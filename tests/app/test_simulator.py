@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from cxr_core.records import COVID, NIH_LABELS, Interval, OperatingPoint
 from cxr_core.simulate import MISSED, Department, Group, by_arrival, by_policy, by_score, compare
+from cxr_core.takeout import label_cards
 from cxr_core.triage import Policy
 from tests import fakes
 from tests.app.conftest import open_page, words
@@ -105,7 +106,7 @@ def test_the_class_cards_are_those_of_the_detector_that_speaks():
     point = OperatingPoint(0.5, Interval(0.9, 0.8, 0.95), Interval(0.7, 0.6, 0.8))
     covid, nih = fakes.card("covid_ssd", [COVID]), fakes.card("nih_ssd", [COVID, *NIH_LABELS])
     covid = replace(covid, labels=(replace(covid.labels[0], operating_points={"balanced": point}),))
-    found = simulator_view.label_cards((nih, covid))
+    found = label_cards((nih, covid))
     assert set(found) == {COVID, *NIH_LABELS}
     assert found[COVID].operating_points["balanced"] == point
 
