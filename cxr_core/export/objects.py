@@ -59,8 +59,10 @@ def film(origin: Origin) -> Dataset:
     found.Modality = origin.modality
     found.Rows, found.Columns = origin.height, origin.width
     found.SamplesPerPixel, found.PhotometricInterpretation = origin.samples, origin.photometric
-    if origin.frames > 1:
-        found.NumberOfFrames = origin.frames
+    if origin.multi_frame:
+        # Where highdicom looks for the greys of frames; the film's own are in the state, and not taken from here.
+        found.NumberOfFrames, found.SharedFunctionalGroupsSequence = origin.frames, [Dataset()]
+        found.PerFrameFunctionalGroupsSequence = []
     return found
 
 

@@ -34,6 +34,7 @@ _CLASSES = frozenset((
     "1.2.840.10008.5.1.4.1.1.7.3",
     "1.2.840.10008.5.1.4.1.1.7.4",
 ))  # fmt: skip
+_OF_FRAMES = frozenset(uid for uid in _CLASSES if uid.startswith("1.2.840.10008.5.1.4.1.1.7.") or uid.endswith(".12.2"))
 ALSO = (
     "SpecificCharacterSet", "StudyTime", "StudyID", "StudyDescription", "ReferringPhysicianName", "IssuerOfPatientID",
 )  # fmt: skip
@@ -45,7 +46,7 @@ _PARTS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUI
 PICTURE = Notice(
     "identity_made",
     "The film is a picture without DICOM identity. It was given a new one as a Secondary Capture, derived from its "
-    "content; it names no patient. Match it to a patient before it goes into an archive.",
+    "content; its patient is unknown. Match it to a patient before it goes into an archive.",
 )
 REPLACED = "text_not_decoded"
 CHARSET_WRONG = "charset_wrong"
@@ -90,8 +91,13 @@ class Origin:
 
     @property
     def frame(self) -> int | None:
-        """The frame that was screened, counted from 1; None where there is only one (PS3.3 C.7.6.6)."""
-        return 1 if self.frames > 1 else None
+        """The frame that was screened, counted from 1; None where the class has no frames to refer to (PS3.3 10.3)."""
+        return 1 if self.multi_frame and self.frames > 1 else None
+
+    @property
+    def multi_frame(self) -> bool:
+        """Whether the class is one of multi-frame images; a radiograph with frames in spite of its class is not."""
+        return self.class_uid in _OF_FRAMES
 
 
 def origin_of_picture(sha256: str, width: int, height: int) -> Origin:
@@ -100,7 +106,8 @@ def origin_of_picture(sha256: str, width: int, height: int) -> Origin:
         **_new_uids(sha256),
         width=width,
         height=height,
-        # Without an ID all such pictures would be one patient to an archive.
+        # Without an ID all such pictures would be one patient to an archive, and some readers open no unnamed one.
+        patient_name="UNKNOWN^PICTURE",
         patient_id=f"PICTURE-{sha256[:12].upper()}",
         modality="OT",
         made=True,

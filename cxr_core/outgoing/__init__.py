@@ -156,7 +156,9 @@ class Outgoing:
             origin = film.origin
         except NotExportable as exc:
             return Offered(dict.fromkeys(FORMATS, str(exc)))
-        if gsps.in_colour(origin):
+        if origin.made and entry.screening.image is None:
+            reasons = dict.fromkeys(("sr", "gsps", "sc"), "The file has no picture that could be given an identity.")
+        elif gsps.in_colour(origin):
             reasons.setdefault("gsps", "The film is stored in colour; a presentation state is for grey films.")
         return Offered(reasons, new_identity=origin.made)
 

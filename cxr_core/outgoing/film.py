@@ -44,8 +44,9 @@ class Film:
             film = self.as_read
             return origin_of_picture(sha256, film.width, film.height)
         try:
-            header = parse(self.data, self.settings, whole=False, also=ALSO)
-            return contain(lambda: origin_of_dicom(header, sha256), BROKEN)
+            return contain(
+                lambda: origin_of_dicom(parse(self.data, self.settings, whole=False, also=ALSO), sha256), BROKEN
+            )
         except Refusal as exc:
             raise NotExportable(f"the film's header cannot be read, so nothing can refer to it: {exc}") from exc
 
@@ -63,7 +64,7 @@ class Film:
         return mended(self.as_read, (notice.code for notice in self.screening.warnings))
 
     def curve(self) -> Curve | None:
-        """Greys of the shown film by the values that a viewer of the file has; None for a film in colour."""
+        """Greys of the film as read by the values that a viewer of the file has; None for a film in colour."""
         if not self.is_dicom or self.origin.made:
             # What goes into the archive is the Secondary Capture: its stored values are the greys.
             top = np.array([0.0, 255.0 if self.narrow else 65535.0])

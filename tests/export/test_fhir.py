@@ -130,7 +130,7 @@ def test_a_refused_film_has_a_report_and_no_score():
 def test_a_picture_has_a_patient_of_its_own():
     (patient,) = _resources(result(), origin_of_picture(SHA256, WIDTH, HEIGHT))["Patient"]
     assert patient["identifier"][0]["value"].startswith("PICTURE-")
-    assert "name" not in patient
+    assert patient["name"] == [{"family": "UNKNOWN", "given": ["PICTURE"]}]
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")

@@ -24,7 +24,7 @@ def test_a_picture_gets_the_same_identity_every_time_and_says_so():
     assert one == again
     assert len({one.study_uid, one.series_uid, one.instance_uid, other.study_uid, other.instance_uid}) == 5
     assert one.patient_id != other.patient_id
-    assert one.patient_name == ""
+    assert one.patient_name == "UNKNOWN^PICTURE"
     assert one.made
     assert one.notices[0].code == "identity_made"
 
@@ -103,7 +103,7 @@ def test_nonsense_is_left_out_not_handed_on():
     assert (made.sex, made.birth_date, made.study_time) == ("", "", "")
     assert made.patient_id == "A B"
     assert made.patient_name == "Doe^Jane"
-    assert made.frame == 1
+    assert (made.frames, made.frame) == (3, None)  # a DX has no frames to refer to
 
 
 def test_its_repr_shows_nobody():

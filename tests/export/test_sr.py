@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 from cxr_core.export import codes, sr
+from cxr_core.export.gsps import presentation
 from cxr_core.export.objects import finished, person_name
 from cxr_core.export.origin import origin_of_picture
 from cxr_core.export.result import NOTICE, marks
@@ -203,10 +204,17 @@ def test_it_says_that_it_is_for_research():
     assert NOTICE in texts
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")
-def test_a_box_of_a_multi_frame_film_names_the_frame_that_was_screened():
-    group = _read(_written(result(), origin(NumberOfFrames="3"))).content.get_planar_roi_measurement_groups()[0]
-    assert group.roi.ContentSequence[0].referenced_frame_numbers == [1]
+MULTI_FRAME = "1.2.840.10008.5.1.4.1.1.7.2"
+
+
+@pytest.mark.parametrize(("class_uid", "frames"), [(MULTI_FRAME, [1]), (None, None)], ids=["of frames", "DX"])
+def test_a_box_names_the_frame_that_was_screened_where_the_class_has_frames(class_uid, frames, tmp_path):
+    where = origin(NumberOfFrames="3", **({"SOPClassUID": class_uid} if class_uid else {}))
+    data = _written(result(), where)
+    group = _read(data).content.get_planar_roi_measurement_groups()[0]
+    assert group.roi.ContentSequence[0].referenced_frame_numbers == frames
+    assert complaints(data, tmp_path) == []
+    assert complaints(finished(presentation(result(), where, None), AT), tmp_path) == []
 
 
 @pytest.mark.parametrize(
