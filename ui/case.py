@@ -12,6 +12,8 @@ from typing import Any
 
 import streamlit as st
 
+from cxr_core.errors import RecordError
+from cxr_core.export.result import Window
 from cxr_core.records import LABELS, BlindRead, Review, Screening
 from cxr_core.store import Entry
 from ui import blind, desk, state, verdicts
@@ -24,6 +26,9 @@ STROKE = "viewer_stroke"
 
 HEARD = "words_heard"
 """Time of the reader's last word on a finding."""
+
+WINDOW = "viewer_window"
+"""(film, the window that it was left with)."""
 
 NAMELESS = "sign_nameless"
 """Key of the film that was to be signed by nobody."""
@@ -151,6 +156,21 @@ class Case:
             blind.undo(self.entry)
         else:
             desk.undo(self.site.store, self.entry)
+
+    def windowed(self) -> None:
+        """The window that the film was left with."""
+        seen: Mapping[str, Any] = st.session_state["viewer"]["window"]
+        try:
+            window = Window(float(seen["low"]), float(seen["high"]), inverted=seen.get("inverted") is True)
+        except (KeyError, TypeError, ValueError, RecordError):
+            return  # it comes from a browser
+        st.session_state[WINDOW] = (seen.get("film"), window)
+
+    @property
+    def window(self) -> Window | None:
+        """The reader's window on this film, for an exported picture; None: as it was read."""
+        film, window = st.session_state.get(WINDOW, ("", None))
+        return window if film == self.screening.sha256 else None
 
     @property
     def can_undo(self) -> bool:

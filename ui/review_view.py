@@ -118,7 +118,7 @@ def film_area(case: Case, order: Sequence[str], earlier: Earlier | None) -> None
         seq=stroke[1] if stroke[0] == case.entry.key else 0,
         undo=case.can_undo,
     )
-    viewer(study, Heard(explain_view.asked, case.drawn, case.taken_back))
+    viewer(study, Heard(explain_view.asked, case.drawn, case.taken_back, case.windowed))
 
 
 def _boxes(case: Case) -> list[dict[str, object]]:

@@ -1,7 +1,11 @@
 """Review: one film, its scores in words, what a person says of it, and the way to the next."""
 
+from dataclasses import replace
+
 import pytest
 
+from cxr_core.export.result import Window
+from cxr_core.records import Box, Finding
 from tests.app.conftest import component, components, open_page, tell, words
 from tests.read.films import dicom, film
 from ui import state
@@ -320,3 +324,29 @@ def test_an_earlier_film_of_the_same_patient_can_be_laid_beside(stored):
     assert "4711" not in repr(other)
     app.session_state["film"] = keys["before.dcm"]
     assert component(app.run(), "cxr_viewer")["other"] is None
+
+
+def test_a_label_that_only_another_s_model_knows_has_a_button_and_is_not_judged(films):
+    key = films["high.png"]
+    entry = state.store().entry(key)
+    findings = (Finding("Lung opacity", 0.9, Box(1, 1, 50, 50)), *entry.screening.findings)
+    state.store().save(replace(entry.screening, findings=findings), entry.received_at)
+    app = open_page(PAGE)
+    viewer = component(app, "cxr_viewer")
+    assert [label["name"] for label in viewer["labels"] if label.get("foreign")] == ["Lung opacity"]
+    assert {box["label"] for box in viewer["boxes"] if box["fixed"]} == {"Lung opacity"}
+    stroke(app, {"id": "m0", "gone": True})
+    assert not app.exception
+    assert kept(key) is None or not kept(key).findings
+
+
+def test_the_reader_s_window_belongs_to_its_film_and_goes_with_an_export(films):
+    app = open_page(PAGE)
+    seen = {"film": shown(app), "low": 0.2, "high": 0.7, "inverted": True}
+    tell(app, "cxr_viewer", "window", seen)
+    assert app.session_state["viewer_window"] == (shown(app), Window(0.2, 0.7, inverted=True))
+    for odd in ({"low": None}, {"low": 0.9}, {"high": float("inf")}, {"low": "x"}):
+        tell(app, "cxr_viewer", "window", seen | odd)
+        assert not app.exception
+        assert app.session_state["viewer_window"][1] == Window(0.2, 0.7, inverted=True)
+    assert "Export" in [item.proto.popover.label for item in app.get("popover")]

@@ -79,18 +79,20 @@ class Study:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What the viewer calls: where the models looked is asked for; boxes were changed; the last change is undone."""
+    """What the viewer calls: where it looked is asked for; boxes, or the window, changed; the last change is undone."""
 
     explain: Callable[[], None]
     edit: Callable[[], None]
     undo: Callable[[], None]
+    window: Callable[[], None]
 
 
 def viewer(study: Study, heard: Heard) -> None:
     """Draw the viewer; one a page, kept from film to film.
 
     What it has to say stands in the session's ``viewer`` while it calls: ``explain``, the film's SHA-256; ``edit``,
-    {"film", "seq", "places"} (see ``ui.verdicts.places_from``); ``undo``, {"film", "seq"}.
+    {"film", "seq", "places"} (see ``ui.verdicts.places_from``); ``undo``, {"film", "seq"}; ``window``, {"film", "low",
+    "high", "inverted"}, the greys that are black and white, 0 to 1 of the film as it is sent.
     """
     screening, image, earlier = study.screening, study.screening.image, study.earlier
     _component(
@@ -109,6 +111,7 @@ def viewer(study: Study, heard: Heard) -> None:
         on_explain_change=heard.explain,
         on_edit_change=heard.edit,
         on_undo_change=heard.undo,
+        on_window_change=heard.window,
     )
 
 

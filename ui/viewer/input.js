@@ -22,6 +22,7 @@ Viewer.prototype.listen = function () {
 Viewer.prototype.stop = function () {
   window.removeEventListener("keydown", this.keys, true);
   document.removeEventListener("cxr-select", this.chosen);
+  clearTimeout(this.resting);
   this.sizes.disconnect();
 };
 
@@ -114,6 +115,7 @@ export default function (component) {
   if (!viewer) { viewer = new Viewer(root); viewers.set(root, viewer); }
   viewer.evidence.ask = (film) => setTriggerValue("explain", film); // anew each time: an earlier one may have died
   viewer.editor.send = (stroke) => setTriggerValue("edit", stroke);
+  viewer.tellWindow = (seen) => setTriggerValue("window", seen);
   viewer.editor.undone = (what) => setTriggerValue("undo", what);
   viewer.update(data);
   return () => { viewer.stop(); viewers.delete(root); };

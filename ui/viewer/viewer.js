@@ -40,6 +40,7 @@ class Viewer {
     this.magnifying = false;
     this.pointer = null;
     this.pickedLabel = null;
+    this.tellWindow = () => undefined;
     this.editor = new Editor(this);
     this.fresh();
     this.fillHelp();
@@ -82,6 +83,7 @@ class Viewer {
   }
 
   begin() {
+    clearTimeout(this.resting);
     this.film = null;
     this.fresh();
     this.shownLabels = null;
@@ -323,11 +325,11 @@ class Viewer {
       undo: () => { if (this.data.undo) this.editor.undo(); },
       compare: () => { if (this.data.other) { this.comparing = !this.comparing; this.flickering = false; } },
       flicker: () => { if (this.data.other) { this.flickering = !this.flickering; this.comparing = false; } },
-      invert: () => { this.inverted = !this.inverted; },
+      invert: () => { this.inverted = !this.inverted; this.windowed(); },
       window: () => { this.mode = this.mode === "window" ? "pan" : "window"; },
       magnify: () => { this.magnifying = !this.magnifying; },
       auto: () => this.autoWindow(),
-      reset: () => { this.fresh(); if (!this.film) this.load(); },
+      reset: () => { this.fresh(); this.windowed(); if (!this.film) this.load(); },
       larger: () => this.zoomAt(this.middle(), 1.25),
       smaller: () => this.zoomAt(this.middle(), 0.8),
       help: () => { const help = this.q(".help"); help.hidden = !help.hidden; },
@@ -342,6 +344,7 @@ class Viewer {
     const { low, high } = this.film.span;
     const auto = { centre: (low + high) / 2, width: Math.max(256, high - low) };
     this.window = this.window.centre === auto.centre ? { ...AS_READ } : auto;
+    this.windowed();
   }
 
   middle() { return { x: this.stage.clientWidth / 2, y: this.stage.clientHeight / 2 }; }
@@ -352,6 +355,16 @@ class Viewer {
     const step = 65535 / 700; // the whole range in 700 screen pixels
     this.window.width = Math.min(131070, Math.max(256, this.window.width + dx * step));
     this.window.centre = Math.min(65535, Math.max(0, this.window.centre + dy * step));
+    this.windowed();
     this.draw();
+  }
+
+  // An exported picture shows the film as the reader left it; told when the hand rests, for it costs a round trip.
+  windowed() {
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => {
+      const { centre, width } = this.window;
+      this.tellWindow({ film: this.data.film.id, low: (centre - width / 2) / 65535, high: (centre + width / 2) / 65535, inverted: this.inverted });
+    }, 800);
   }
 }
