@@ -30,6 +30,7 @@ PAGES = {
     "pages/5_Operations.py": "Operations",
     "pages/6_Simulator.py": "Simulator",
     "pages/7_Connections.py": "Connections",
+    "pages/8_Settings.py": "Settings",
 }
 _PATHS = {title: "/" if title == "Home" else f"/{title}" for title in PAGES.values()}
 
@@ -123,7 +124,10 @@ def _sentence(exc: CxrError) -> str:
 def _explain(exc: CxrError) -> tuple[str, str]:
     """A heading and what to do, for people who did not write this program."""
     if isinstance(exc, SettingsError):
-        return "A setting makes no sense", "Correct this variable where the app is started, then start it again."
+        return (
+            "A setting makes no sense",
+            "Correct the variable or the site file that it names, then load this page again.",
+        )
     if isinstance(exc, ModelError):
         return (
             "No model can be used",

@@ -6,6 +6,7 @@ In: the session's thresholds. Out: drawings; a preset that was taken waits in th
 from __future__ import annotations
 
 from collections.abc import Mapping
+from html import escape
 
 import streamlit as st
 
@@ -31,6 +32,18 @@ def presets(site: Site, now: Thresholds) -> None:
         st.text_input("Name", key=_NAME, max_chars=MOST_NAME, placeholder="such as Night shift")
         st.button("Save the thresholds shown", on_click=_save, args=(site, dict(now.values)), width="stretch")
         st.html(markup.quiet("A preset belongs to the model version that it was made for."))
+
+
+def listed(site: Site) -> None:
+    """What was named for these models, with its thresholds; each can be deleted."""
+    kept = named(site)
+    for name, values in kept.items():
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            told_ = ", ".join(f"{label} {value:.3f}" for label, value in values.items())
+            st.html(f"<b>{escape(name)}</b> {markup.quiet(told_)}", width="stretch")
+            st.button("Delete", key=f"forget-{name}", on_click=_drop, args=(site, name), type="tertiary")
+    if not kept:
+        st.html(markup.quiet("None yet for these models. Name one beside the sliders of the worklist."))
 
 
 def taken() -> Mapping[str, float] | None:

@@ -28,6 +28,7 @@ PAGES = (
     "pages/5_Operations.py",
     "pages/6_Simulator.py",
     "pages/7_Connections.py",
+    "pages/8_Settings.py",
 )
 STORELESS = ("pages/4_Models.py", "pages/6_Simulator.py")
 """Pages that ask no database."""

@@ -15,6 +15,7 @@ EMPTY = {
     "pages/4_Models.py": "Operating points",
     "pages/6_Simulator.py": "of the reading time is needed",
     "pages/7_Connections.py": "Nothing is connected yet",
+    "pages/8_Settings.py": "0 of 0 waiting films are over their limit",
 }
 FULL = {
     "pages/5_Operations.py": "looked at in this period",
@@ -25,6 +26,7 @@ FULL = {
     "pages/4_Models.py": "Operating points",
     "pages/6_Simulator.py": "of the reading time is needed",
     "pages/7_Connections.py": "Nothing is connected yet",
+    "pages/8_Settings.py": "0 of 2 waiting films are over their limit",
 }
 FORBIDDEN = ("normal", "healthy", "negative", "no finding", "all clear")
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import settings as settings_
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, text
 
@@ -69,9 +70,11 @@ def test_an_empty_worklist_has_no_rows(store):
     assert store.names(columns).keys.tolist() == []
 
 
-@given(film=screenings())
-def test_whatever_was_screened_is_in_the_columns(shared, film):
-    shared.save(film, NOON)
+@settings_(max_examples=5)
+@given(films=st.lists(screenings(), min_size=8, max_size=8))
+def test_whatever_was_screened_is_in_the_columns(shared, films):
+    for film in films:
+        shared.save(film, NOON)
     check(shared, shared.worklist(KEY))
 
 

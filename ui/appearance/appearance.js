@@ -1,7 +1,7 @@
 // Dark until a person chooses otherwise. Streamlit follows the computer's own setting at a first visit, and remembers a
 // choice for the one address at which the page was opened; a reading room is dark, and its pages look alike.
 
-const PAGES = ["", "Screen", "Worklist", "Review", "Models"];
+const PAGES = ["", "Screen", "Worklist", "Review", "Models", "Operations", "Simulator", "Connections", "Settings"];
 const CHOICE = "cxr-appearance";
 
 function keys() {
