@@ -409,9 +409,10 @@ def _rates(what: str, theirs: Sequence[float], ours: Sequence[float]) -> Iterato
 def main(argv: Sequence[str] | None = None) -> int:
     """Run it; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.exchange", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--instances", type=int, default=Plan.instances)
-    parser.add_argument("--kill-seconds", type=float, default=Plan.kill_seconds)
-    parser.add_argument("--rounds", type=int, default=Plan.rounds)
+    usual = Plan()
+    parser.add_argument("--instances", type=int, default=usual.instances)
+    parser.add_argument("--kill-seconds", type=float, default=usual.kill_seconds)
+    parser.add_argument("--rounds", type=int, default=usual.rounds)
     parser.add_argument("--write", action="store_true", help="also write benchmarks/RESULTS.md")
     args = parser.parse_args(argv)
     missing = [name for name in DCMTK if not shutil.which(name)]

@@ -133,7 +133,7 @@ def destinations(store: Store, rules: Rules) -> None:
 
 def _destination(item: Destination, counts: Mapping[str, int]) -> str:
     peer = item.peer
-    where = peer.url or f"{peer.aet} at {peer.host}:{peer.port}"
+    where = peer.url or f"{peer.aet} at {peer.host}:{peer.port}".removeprefix(" at ")
     tags = " ".join(f'<span class="cxr-tag">{escape(kind)}</span>' for kind in (peer.kind, *item.objects))
     tls = ' <span class="cxr-tag">TLS</span>' if peer.tls else ""
     figures = markup.figures(

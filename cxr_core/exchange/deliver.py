@@ -1,4 +1,4 @@
-"""One object to one destination: C-STORE, STOW, FHIR or HL7; and the question whether a destination answers.
+"""One object to one destination: C-STORE, STOW, FHIR or HL7 over MLLP; and the question whether a destination answers.
 
 In: a Peer and what was made for it. Out: nothing, or an ExchangeError: PeerUnreachable if nothing left, PeerRefused
 if it was not taken, PeerUnclear if it may have arrived. This module knows no outbox.
@@ -25,7 +25,7 @@ from cxr_core.errors import (
     PeerUnclear,
     PeerUnreachable,
 )
-from cxr_core.exchange.dicomweb import SECONDS, Archive, _session, password
+from cxr_core.exchange.dicomweb import SECONDS, WRONG_ADDRESS, Archive, began, password, session_for
 from cxr_core.exchange.listener import quieten
 from cxr_core.exchange.rules import Peer
 from cxr_core.exchange.syntaxes import VERIFICATION
@@ -117,20 +117,35 @@ def _fhir(peer: Peer, made: Made, _calling: str) -> None:
     try:
         fhir_client.post(made.data, peer.url, token=password(peer), ca=authorities)
     except DeliveryFailed as exc:
-        raise _translated(exc) from exc
+        raise _translated(exc, peer) from exc
 
 
-def _translated(exc: DeliveryFailed) -> ExchangeError:
+def _mllp(peer: Peer, made: Made, _calling: str) -> None:
+    from cxr_core.export import mllp  # noqa: PLC0415 - as above
+
+    try:
+        mllp.send(made.data, peer.host, peer.port, tls=peer.tls.client() if peer.tls else None)
+    except DeliveryFailed as exc:
+        if exc.retry:
+            _connect(peer, _calling)  # nobody there: nothing arrived
+        raise (PeerUnclear if exc.retry else PeerRefused)(f"{peer.name}: {exc}", retry=exc.retry) from exc
+
+
+def _translated(exc: DeliveryFailed, peer: Peer) -> ExchangeError:
+    told = f"{peer.name}: {exc}"
     if exc.status is None:
-        return PeerUnclear(str(exc), retry=exc.retry)
-    kind = PeerUnreachable if exc.status in (401, 403, 404, 502, 503, 504) else PeerRefused
-    return kind(str(exc), status=exc.status, retry=exc.retry)
+        nobody = isinstance(exc.__cause__, requests.exceptions.ConnectionError) and not began(exc.__cause__)
+        return PeerUnreachable(told) if nobody else PeerUnclear(told, retry=exc.retry)
+    if exc.status in WRONG_ADDRESS:
+        return PeerUnreachable(told, status=exc.status)
+    kind = PeerUnclear if 200 <= exc.status < 300 else PeerRefused
+    return kind(told, status=exc.status, retry=exc.retry)
 
 
 def _capability(peer: Peer, _calling: str) -> str:
     """The server's statement of what it is (FHIR R4, 3.1.0.13)."""
     try:
-        with _session(peer) as session:
+        with session_for(peer) as session:
             token = password(peer)
             headers = {"Accept": "application/fhir+json"} | ({"Authorization": f"Bearer {token}"} if token else {})
             status = session.get(f"{peer.url}/metadata", headers=headers, timeout=SECONDS).status_code
@@ -150,8 +165,8 @@ def _connect(peer: Peer, _calling: str) -> str:
 
 
 _SENDERS: Mapping[str, Callable[[Peer, Made, str], None]] = MappingProxyType(
-    {"dicom": _c_store, "dicomweb": _stow, "fhir": _fhir}
+    {"dicom": _c_store, "dicomweb": _stow, "fhir": _fhir, "hl7": _mllp}
 )
 _ASKERS: Mapping[str, Callable[[Peer, str], str]] = MappingProxyType(
-    {"dicom": _c_echo, "dicomweb": _qido, "fhir": _capability}
+    {"dicom": _c_echo, "dicomweb": _qido, "fhir": _capability, "hl7": _connect}
 )

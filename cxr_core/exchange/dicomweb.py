@@ -29,7 +29,7 @@ SECONDS = (10.0, 60.0)
 
 _PAGE = 200
 _ACCEPT = 'multipart/related; type="application/dicom"; transfer-syntax=*'
-_WRONG_ADDRESS = (401, 403, 404, 405, 502, 503, 504)
+WRONG_ADDRESS = (401, 403, 404, 405, 502, 503, 504)
 """Answers that speak of the destination, not of what was sent: it is wrongly set up, or away."""
 
 
@@ -48,7 +48,7 @@ class Archive:
     def __init__(self, peer: Peer) -> None:
         quieten()
         self._peer = peer
-        self._session = _session(peer)
+        self._session = session_for(peer)
         self._client = DICOMwebClient(peer.url, session=self._session, timeout=SECONDS, permissive_uid=True)
         self._client.set_http_retry_params(retry=False)  # the outbox has pauses of its own
 
@@ -147,7 +147,7 @@ class Archive:
         except requests.exceptions.SSLError as exc:
             raise PeerUnreachable(f"{self._peer.name}: the TLS connection was not made ({_cause(exc)})") from None
         except (requests.exceptions.ConnectTimeout, requests.exceptions.ConnectionError) as exc:
-            if _began(exc):
+            if began(exc):
                 raise PeerUnclear(f"{self._peer.name}: the connection ended in the middle of an answer") from None
             raise PeerUnreachable(f"{self._peer.name} cannot be reached") from None
         except (requests.exceptions.RequestException, ValueError, KeyError, TypeError) as exc:
@@ -155,7 +155,7 @@ class Archive:
 
     def _refusal(self, status: int) -> PeerRefused | PeerUnreachable:
         told = f"{self._peer.name} answered {status}"
-        if status in _WRONG_ADDRESS:
+        if status in WRONG_ADDRESS:
             return PeerUnreachable(f"{told}: away, or its address or password is wrong", status=status)
         return PeerRefused(told, status=status, retry=status >= 500 or status in (408, 429))
 
@@ -189,7 +189,8 @@ def _identifier(item: Any, tag: str) -> str:
     return values[0]
 
 
-def _session(peer: Peer) -> requests.Session:
+def session_for(peer: Peer) -> requests.Session:
+    """A session that trusts whom the site trusts, and shows who we are."""
     made = requests.Session()
     made.trust_env = False  # a proxy of the environment is not where patients' films belong
     if peer.tls:
@@ -211,7 +212,7 @@ def password(peer: Peer) -> str:
         raise SettingsError(f"the password file of {peer.name} cannot be read ({type(exc).__name__})") from exc
 
 
-def _began(exc: Exception) -> bool:
+def began(exc: Exception) -> bool:
     """Whether a connection stood when it broke: then the other may have taken what was sent."""
     text = repr(exc)
     return not isinstance(exc, requests.exceptions.ConnectTimeout) and any(

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, cast
 from urllib.parse import urlsplit
 
@@ -17,12 +19,14 @@ from cxr_core.errors import SettingsError
 from cxr_core.settings import Settings
 from cxr_core.site import Section, read_site, section, sections
 
-Kind = Literal["dicom", "dicomweb", "fhir"]
+Kind = Literal["dicom", "dicomweb", "fhir", "hl7"]
 When = Literal["screened", "signed"]
 Of = Literal["received", "all"]
 
-KINDS: tuple[Kind, ...] = ("dicom", "dicomweb", "fhir")
-OBJECTS = {"dicom": ("sr", "gsps", "sc"), "dicomweb": ("sr", "gsps", "sc"), "fhir": ("fhir",)}
+KINDS: tuple[Kind, ...] = ("dicom", "dicomweb", "fhir", "hl7")
+OBJECTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"dicom": ("sr", "gsps", "sc"), "dicomweb": ("sr", "gsps", "sc"), "fhir": ("fhir",), "hl7": ("hl7",)}
+)
 """What each kind of destination can be given; the first two unless the site says otherwise."""
 
 _AE_TITLE = re.compile(r"[!-\[\]-~](?:[ -\[\]-~]{0,14}[!-\[\]-~])?")  # PS3.5 6.2, AE: no backslash, no spaces around
@@ -66,7 +70,7 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Another system: over DICOM by host, port and AE title, over HTTP by its address."""
+    """Another system: over DICOM by host, port and AE title, over HL7 by host and port, over HTTP by its address."""
 
     name: str
     kind: Kind
@@ -190,11 +194,12 @@ def _peer(table: Section, folder: Path) -> Peer:
         raise table.wrong("name", "a short name of letters, digits, spaces, _ . -", name)
     kind = cast("Kind", table.choice("kind", "", KINDS))
     tls = _tls(table.below("tls"), folder)
-    if kind == "dicom":
+    if kind in ("dicom", "hl7"):
         host, port = table.text("host"), table.whole("port", 0, 1, 65535)
         if not host:
             raise table.wrong("host", "a host name or an address", host)
-        return Peer(name, kind, host=host, port=port, aet=_ae_title(table, "aet", ""), tls=tls)
+        aet = _ae_title(table, "aet", "") if kind == "dicom" else ""
+        return Peer(name, kind, host=host, port=port, aet=aet, tls=tls)
     url = table.text("url")
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:

@@ -8,6 +8,7 @@ from cxr_core.exchange.listener import Listener
 from cxr_core.exchange.rules import Rules
 from cxr_core.settings import Settings
 from cxr_core.store import Store
+from tests.exchange.servers import Receiver, Server, serving
 
 
 @pytest.fixture
@@ -38,3 +39,13 @@ def listen(settings, store):
     for made, thread in running:
         made.stop()
         thread.join()
+
+
+@pytest.fixture
+def server():
+    yield from serving(Server())
+
+
+@pytest.fixture
+def receiver():
+    yield from serving(Receiver())

@@ -1,8 +1,6 @@
 """DICOMweb against a server that a test scripts: what is half, wrong or refused is one clear error, never a film."""
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -15,60 +13,6 @@ from tests.exchange.films import dataset, file_of
 
 JSON, MULTI = "application/dicom+json", 'multipart/related; type="application/dicom"; boundary=abc'
 FOUND = Found("1.2", "1.3", "1.4")
-
-
-class Server(ThreadingHTTPServer):
-    """Answers each request by the next of ``script``: a status, a type, a body, and how much of it is left out."""
-
-    def __init__(self) -> None:
-        self.script: list[tuple] = []
-        self.heard: list[tuple[str, bytes]] = []
-        super().__init__(("127.0.0.1", 0), _Handler)
-
-    def handle_error(self, request, client_address) -> None:
-        """A client that hung up is no news."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:  # noqa: N802, RUF100 - the library's name
-        self._answer()
-
-    do_POST = do_GET  # noqa: N815, RUF100 - the library's name
-
-    def _answer(self) -> None:
-        body = self._body()
-        self.server.heard.append((self.path, body))
-        status, kind, data, short = (*self.server.script.pop(0), 0)[:4]
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(data) + short))
-        self.end_headers()
-        self.wfile.write(data)
-        self.close_connection = True
-
-    def _body(self) -> bytes:
-        if self.headers.get("Transfer-Encoding") == "chunked":
-            found = b""
-            while size := int(self.rfile.readline(), 16):
-                found += self.rfile.read(size)
-                self.rfile.readline()
-            self.rfile.readline()
-            return found
-        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-
-    def log_message(self, *_args) -> None:
-        """Quiet."""
-
-
-@pytest.fixture
-def server():
-    made = Server()
-    thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield made
-    made.shutdown()
-    thread.join()
-    made.server_close()
 
 
 @pytest.fixture
