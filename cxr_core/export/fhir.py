@@ -18,7 +18,7 @@ from cxr_core.export import codes
 from cxr_core.export.codes import Coding
 from cxr_core.export.objects import MODEL_NAME, person_name
 from cxr_core.export.origin import Origin
-from cxr_core.export.result import NOTICE, Mark, Result, clean, marks
+from cxr_core.export.result import NOTICE, Mark, Result, clean, marks, second_opinions
 from cxr_core.export.uids import uuid_of
 from cxr_core.export.upright import upright
 from cxr_core.records import LABELS
@@ -258,6 +258,7 @@ def _words(result: Result) -> Iterator[str]:
     yield f"Place in the worklist: {result.lane}."
     yield from result.assessment.reasons
     yield from (f"{notice.message}" for notice in result.screening.warnings)
+    yield from second_opinions(result)
     review = result.review
     if review and review.said:
         told = {"agree": "agrees with", "disagree": "disagrees with"}.get(review.decision)

@@ -162,6 +162,14 @@ def told(mark: Mark) -> str:
     return f"{mark.label}{score}{words}"
 
 
+def second_opinions(result: Result) -> Iterator[str]:
+    """What other models said beside those whose scores rank, a sentence each."""
+    for opinion in result.screening.opinions:
+        said = ", ".join(f"{label} {score:.2f}" for label, score in opinion.scores.items())
+        ref = opinion.model
+        yield f"Second opinion, not used for flags: {ref.name} {ref.version} sha256:{ref.sha256}: {said or 'nothing'}."
+
+
 def clean(text: str) -> str:
     """A text that every format can hold: one line, without control characters and halves of characters."""
     kept = "".join(char if char.isprintable() else " " for char in text)

@@ -47,7 +47,7 @@ from cxr_core.export import codes
 from cxr_core.export.codes import Coding
 from cxr_core.export.objects import MANUFACTURER, MODEL_NAME, common, device_uid, film, person_name, series_uid
 from cxr_core.export.origin import Origin
-from cxr_core.export.result import NOTICE, Mark, Result, clean, marks
+from cxr_core.export.result import NOTICE, Mark, Result, clean, marks, second_opinions
 from cxr_core.export.uids import uid_of
 from cxr_core.export.upright import Upright, upright
 from cxr_core.records import LABELS, Box, ModelRef, Review
@@ -228,6 +228,8 @@ def _texts(result: Result, origin: Origin) -> Iterator[tuple[Coding, str]]:
         yield codes.COMMENT, clean(f"{notice.code}: {notice.message}")
     if result.screening.scores:
         yield codes.COMMENT, f"Thresholds: {clean(result.preset)}."
+    for said in second_opinions(result):
+        yield codes.COMMENT, clean(said)
     review = result.review
     if review and review.said:
         if review.role:

@@ -15,7 +15,7 @@ from cxr_core.export.objects import finished, person_name
 from cxr_core.export.origin import origin_of_picture
 from cxr_core.export.result import NOTICE, marks
 from cxr_core.export.upright import upright
-from cxr_core.records import LABELS, Box, Finding, FindingReview
+from cxr_core.records import LABELS, Box, Finding, FindingReview, ModelRef, Opinion
 from tests.export.peers import complaints, dumped
 from tests.export.results import (
     AT,
@@ -197,6 +197,14 @@ def test_a_refused_film_is_reported_as_such_without_scores():
     assert _evaluations(_whole(read)["film"])[codes.LANE.value] == "LANE_REFUSED"
     texts = [item.value for item in read.content[0].ContentSequence if item.ValueType == "TEXT"]
     assert any(text.startswith("Not screened (lateral_view)") for text in texts)
+
+
+def test_second_opinions_are_told_in_words():
+    opinion = Opinion(ModelRef("covid_cnn", "1.0", "cc" * 32), {"COVID-19": 0.43})
+    read = _read(_written(result(replace(screening(), opinions=(opinion,)))))
+    texts = [item.value for item in read.content[0].ContentSequence if item.ValueType == "TEXT"]
+    expected = f"Second opinion, not used for flags: covid_cnn 1.0 sha256:{'cc' * 32}: COVID-19 0.43."
+    assert expected in texts
 
 
 def test_it_says_that_it_is_for_research():

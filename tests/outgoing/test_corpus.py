@@ -30,7 +30,7 @@ def _grey(row, data) -> bool:
 
 
 def _shown(state: pydicom.Dataset, stored: np.ndarray) -> np.ndarray:
-    """What a viewer makes of stored values by the state alone, 0 to 1; the file's own greys do not count (PS3.4 N.2)."""
+    """What a viewer makes of stored values by the state alone, 0 to 1; the file has no say in it (PS3.4 N.2)."""
     values = stored.astype(float) * float(state.get("RescaleSlope", 1)) + float(state.get("RescaleIntercept", 0))
     (transform,) = state.SoftcopyVOILUTSequence
     if "VOILUTSequence" in transform:
