@@ -102,7 +102,8 @@ def signing(case: Case) -> None:
             )
             _undo(case)
         else:
-            st.button("Sign off", key=f"sign-{case.entry.key}", type="primary", on_click=case.sign, help="Key: Enter")
+            facts = {"type": "primary", "help": "Key: Enter", "disabled": case.review.signed_at is not None}
+            st.button("Sign off", key=f"sign-{case.entry.key}", on_click=case.sign, **facts)
         _reader()
         signed = case.review.signed_at
         if signed and not case.blind:

@@ -138,7 +138,9 @@ def drawn(
         seen.add(finding.label)
         further = finding.label in flagged and finding.score >= limits.get(finding.label, 0.3)
         if best or further or said:
-            boxes.append(_drawn_finding(f"m{number}", finding, said, finding.label in flagged))
+            denied = verdict(findings, finding.label) == "disagree"
+            flag = finding.label in flagged and not denied
+            boxes.append(_drawn_finding(f"m{number}", finding, said, flag) | {"denied": denied})
     own = [item for item in findings if item.status == "added" and item.box]
     return boxes + [_drawn_own(f"n{number}", item) for number, item in enumerate(own)]
 

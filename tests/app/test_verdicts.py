@@ -167,6 +167,13 @@ def test_boxes_are_drawn_as_the_reader_left_them():
     assert (boxes["n0"]["label"], boxes["n0"]["score"]) == ("Effusion", None)
 
 
+def test_a_box_of_what_the_reader_denies_says_so_and_is_no_flag():
+    findings = (Finding("Mass", 0.9, box(1)), Finding("Nodule", 0.6, box(4)))
+    said = with_verdict((), "Mass", "disagree", 0.4)
+    boxes = drawn(film(*findings), said, ["Mass", "Nodule"], {})
+    assert [(item["denied"], item["flagged"]) for item in boxes] == [(True, False), (False, True)]
+
+
 @given(screenings(), FINDINGS, FLAGGED)
 def test_what_is_drawn_and_sent_back_untouched_says_the_same(screening, findings, flagged):
     """Only what the film can hold: a model's box that was judged is one of the film's."""

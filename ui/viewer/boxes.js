@@ -44,6 +44,7 @@ const WHOSE = { agree: ", yours", added: ", yours" };
 
 function boxText(box) {
   if (box.score === null) return `${box.label}, yours`;
+  if (box.denied) return `${box.label}: you disagree`;
   return `${box.label}, place ${box.score.toFixed(2)}${WHOSE[box.status] ?? (box.flagged ? "" : " (not flagged)")}`;
 }
 

@@ -127,7 +127,7 @@ class Viewer {
   message(text) { this.q(".message").textContent = text; }
 
   isShown(label) {
-    const own = this.editor.shown.some((box) => box.label === label && box.status);
+    const own = this.editor.shown.some((box) => box.label === label && (box.status || box.denied));
     return this.shownLabels.get(label) ?? (own || this.data.flagged.includes(label) || label === this.pickedLabel);
   }
 
