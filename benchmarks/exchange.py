@@ -235,12 +235,14 @@ def steady(plan: Plan, listening: Listening, films: Sequence[Path], outcome: Out
     abuser = threading.Thread(target=keep_abusing, args=(listening.port, films[0], outcome, over))
     abuser.start()
     fifth = max(1, len(films) // 5)
-    for start in range(0, len(films), fifth):
-        at_once(listening.port, films[start : start + fifth], plan.senders)
-        outcome.memory_mb.append(listening.memory_mb())
-    over.set()
-    abuser.join()
-    listening.kill()
+    try:
+        for start in range(0, len(films), fifth):
+            at_once(listening.port, films[start : start + fifth], plan.senders)
+            outcome.memory_mb.append(listening.memory_mb())
+    finally:
+        over.set()
+        abuser.join()
+        listening.kill()
 
 
 def at_once(port: int, films: Sequence[Path], senders: int) -> float:

@@ -43,7 +43,8 @@ MAX_PDU = 131_072
 
 _MOST_PDU = MAX_PDU + 1024  # an association request may be longer than a data PDU, never longer than this
 _MOST_COMMAND = 65_536
-_QUIET_SECONDS = 60
+_QUIET_SECONDS, _SILENT_SECONDS = 60, 10  # between two pieces of a film; before anything was said
+_MOST_CONNECTIONS = 256
 _ABORT = bytes((7, 0, 0, 0, 0, 4, 0, 0, 2, 6))  # PS3.8 9.3.8: by the provider, invalid PDU parameter value
 
 
@@ -295,15 +296,26 @@ class _Server(ThreadedAssociationServer):
                 raise
         return connection, address
 
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        return len(self.active_associations) < _MOST_CONNECTIONS
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         _log.warning("a connection was given up")
 
 
+class _Application(AE):
+    """Counts associations that were asked for; a connection that said nothing yet takes nobody's place."""
+
+    @property
+    def active_associations(self) -> list[Association]:
+        return [item for item in super().active_associations if item.is_requestor or item.requestor.primitive]
+
+
 def _application(rules: Rules) -> AE:
-    made = AE(rules.aet)
+    made = _Application(rules.aet)
     made.maximum_associations = rules.associations
     made.maximum_pdu_size = MAX_PDU
-    made.acse_timeout, made.dimse_timeout, made.network_timeout = 30, 30, _QUIET_SECONDS
+    made.acse_timeout, made.dimse_timeout, made.network_timeout = _SILENT_SECONDS, 30, _QUIET_SECONDS
     made.require_called_aet = True
     made.require_calling_aet = list(rules.senders)
     made.add_supported_context(VERIFICATION)
@@ -313,7 +325,9 @@ def _application(rules: Rules) -> AE:
 
 
 def _let_go(event: evt.Event) -> None:
-    """The connection is gone: forget what came of a film that is not whole."""
+    """The connection is gone: forget what came of a film that is not whole, and do not wait for a request."""
+    if event.assoc.requestor.primitive is None:
+        event.assoc.dul.to_user_queue.put(None)  # what waits for a request then ends as if its time were over
     message = event.assoc.dimse.message
     if message is not None and isinstance(message.data_set, _Stream):
         message.data_set.discard()

@@ -221,6 +221,34 @@ def test_garbage_ends_its_connection_and_nothing_else(listen, garbage):
     assert send(listener, dataset()) == [0]
 
 
+def test_strangers_take_nobody_s_place(listen):
+    """Four times as many of them as associations are allowed, some still connected: an X-ray room gets through."""
+    listener = listen(associations=3)
+    silent = [connected(listener) for _ in range(6)]
+    for _ in range(6):
+        with connected(listener) as connection:
+            connection.sendall(b"garbage, garbage")
+            connection.shutdown(socket.SHUT_WR)
+            all_that_comes(connection)
+    assert send(listener, dataset()) == [0]
+    for connection in silent:
+        connection.close()
+    wait_until(lambda: listener.facts()["associations"] == 0)
+
+
+def test_more_associations_than_allowed_are_turned_away_for_the_moment(listen):
+    listener = listen(associations=2)
+    held = [associate(listener, DX) for _ in range(2)]
+    third = associate(listener, DX)
+    assert third.is_rejected
+    said = third.acceptor.primitive
+    assert (said.result, said.result_source, said.diagnostic) == (2, 3, 2)  # PS3.8 table 9-21: local limit exceeded
+    for association in held:
+        association.release()
+    wait_until(lambda: listener.facts()["associations"] == 0)
+    assert send(listener, dataset()) == [0]
+
+
 def test_two_gigabytes_announced_are_refused_before_they_come(listen):
     listener = listen()
     with connected(listener) as connection:
