@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType, ModuleType
 
 from cxr_core.errors import CxrError
-from training.commands import evaluate, explain, export, fit, origin, pointing, readme, records, ship, trial
+from training.commands import evaluate, explain, export, fit, origin, pointing, quantise, readme, records, ship, trial
 
 COMMANDS: Mapping[str, ModuleType] = MappingProxyType(
     {
@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, ModuleType] = MappingProxyType(
         "fit": fit,
         "evaluate": evaluate,
         "export": export,
+        "quantise": quantise,
         "test": trial,
         "explain": explain,
         "pointing": pointing,

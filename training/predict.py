@@ -23,7 +23,7 @@ from training.data import Example
 from training.export import halve
 
 _BATCH = 16
-_FLOOR = 3e-4  # low enough to keep a box of nearly every label on every film
+FLOOR = 3e-4  # low enough to keep a box of nearly every label on every film
 Edit = Callable[[np.ndarray, Example], np.ndarray]
 
 
@@ -78,16 +78,17 @@ class Predictor:
                 np.asarray(raw["raw_detection_scores"]),
                 self._spec,
                 self._decoding,
-                _FLOOR,
+                FLOOR,
             )
             found += [
-                Found(_fractions(item.boxes, placement), item.classes, item.scores)
+                Found(fractions(item.boxes, placement), item.classes, item.scores)
                 for item, (_, placement) in zip(boxes, prepared, strict=True)
             ]
         return Answers(np.concatenate(image) if image else np.zeros((0, 0)), tuple(found))
 
 
-def _fractions(boxes: np.ndarray, placement: Placement) -> np.ndarray:
+def fractions(boxes: np.ndarray, placement: Placement) -> np.ndarray:
+    """Boxes in model pixels as fractions of the film."""
     return np.asarray(placement.to_image(boxes) / np.array([placement.width, placement.height] * 2))
 
 
