@@ -90,13 +90,19 @@ def listened(args: argparse.Namespace, settings: Settings, _open: OpenScreener) 
     rules = replace(rules, **given)
     store = Store(settings)
     listener = Listener(rules, settings, store)
-    _on_signals(lambda: threading.Thread(target=listener.stop).start())
     _log.info(
         "listening as %s on port %d%s; %s may send", rules.aet, listener.port, ", TLS" if rules.tls else "",
         ", ".join(rules.senders) or "any AE title",
     )  # fmt: skip
-    with Pulse(store, "listener", listener.facts), _beside(not args.only_receive):
+    ending = threading.Thread(target=listener.stop, name="stop")  # which waits for what a signal handler interrupts
+
+    def stop() -> None:
+        if ending.ident is None:  # a second signal changes nothing
+            ending.start()
+
+    with _on_signals(stop), Pulse(store, "listener", listener.facts), _beside(not args.only_receive):
         listener.serve()
+    ending.join()
     store.close()
     return OK
 
@@ -105,10 +111,9 @@ def watched(args: argparse.Namespace, settings: Settings, _open: OpenScreener) -
     """Watch a folder until a signal comes."""
     _set_up_log()
     stopping = threading.Event()
-    _on_signals(stopping.set)
     store = Store(settings)
     watcher = Watcher(args.folder, store, settings, settle=args.settle, polling=args.poll)
-    with Pulse(store, "watcher", watcher.facts), _beside(not args.only_receive):
+    with _on_signals(stopping.set), Pulse(store, "watcher", watcher.facts), _beside(not args.only_receive):
         watcher.run(stopping.is_set)
     store.close()
     return OK
@@ -140,12 +145,25 @@ def worked(args: argparse.Namespace, settings: Settings, open_screener: OpenScre
     """Screen and deliver until a signal comes, or until nothing is left to do."""
     _set_up_log()
     stopping = threading.Event()
-    _on_signals(stopping.set)
     if args.with_parent:
         threading.Thread(target=_end_with_parent, args=(stopping,), daemon=True).start()
     rules = _changing(settings)
     rules()
     store = Store(settings)
+    with _on_signals(stopping.set):
+        code = _worked(args, settings, store, rules, stopping, open_screener)
+    store.close()
+    return code
+
+
+def _worked(  # noqa: PLR0913, PLR0917 - one command, in two functions
+    args: argparse.Namespace,
+    settings: Settings,
+    store: Store,
+    rules: Callable[[], Rules],
+    stopping: threading.Event,
+    open_screener: OpenScreener,
+) -> int:
     lock = alone(settings.data_dir)
     while lock is None and not stopping.wait(_LOOK_SECONDS):
         if args.once:
@@ -157,7 +175,6 @@ def worked(args: argparse.Namespace, settings: Settings, open_screener: OpenScre
             _work(worker, _outbox(args, settings, store, rules), stopping, once=args.once)
     if lock:
         lock.close()
-    store.close()
     return OK
 
 
@@ -256,9 +273,16 @@ def _end_with_parent(stopping: threading.Event) -> None:
     stopping.set()
 
 
-def _on_signals(stop: Callable[[], object]) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: stop())
+@contextmanager
+def _on_signals(stop: Callable[[], object]) -> Iterator[None]:
+    """Stop in good order when we are asked to, by a person or by the system."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda _number, _frame: stop()) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _set_up_log() -> None:
