@@ -40,7 +40,7 @@ def _card(item: Queued, site: Site) -> None:
     refusal, key = item.entry.screening.refusal, item.entry.key
     if refusal is None:
         return
-    with st.container(key=f"refused-{key[:16]}"):
+    with st.container(key=f"refused-{key}"):
         picture, words, actions = st.columns([1, 6, 1.8], vertical_alignment="center", gap="small")
         address = films.thumbnail(site.store, key, site.settings) if item.entry.screening.image else None
         picture.html(_thumb(address))
