@@ -31,8 +31,7 @@ def capture(result: Result, origin: Origin, shown: Greys, *, replaces: str = "")
     """The film ``shown``, (H, W) uint16 as Review shows it, its boxes burnt in; NotExportable if it was refused."""
     if result.screening.status == "refused":
         raise NotExportable("the film was not screened, so there is nothing to draw on it; export sr, fhir or hl7")
-    lines = (NOTICE, "Generated phantom, not a radiograph of a person.") if result.synthetic else (NOTICE,)
-    picture = annotated(windowed(shown, result.window or Window()), result, lines=lines)
+    picture = annotated(windowed(shown, result.window or Window()), result, lines=_below(result))
     made = SCImage(
         pixel_array=picture,
         photometric_interpretation=PhotometricInterpretationValues.RGB,
@@ -54,6 +53,13 @@ def capture(result: Result, origin: Origin, shown: Greys, *, replaces: str = "")
     made.SourceImageSequence = [_reference(origin)]
     made.ContentQualification = "RESEARCH"
     return made
+
+
+def _below(result: Result) -> tuple[str, ...]:
+    """What stands below the film: a number is worth nothing without the model that gave it and its threshold's name."""
+    models = ", ".join(f"{ref.name} {ref.version}" for ref in result.screening.models)
+    lines = (NOTICE, clean(f"Scores: {models or 'no model'}. Thresholds: {result.preset}."))
+    return (*lines, "Generated phantom, not a radiograph of a person.") if result.synthetic else lines
 
 
 def film_of(origin: Origin, result: Result, read: Greys) -> Dataset:

@@ -1,6 +1,7 @@
 """Secondary Captures: burnt-in boxes where the models' are, and pictures that become films without losing a grey."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pydicom
@@ -95,6 +96,15 @@ def test_a_rejected_box_is_drawn_and_the_notice_is_below_the_film():
     plain, struck = _capture(result()).pixel_array, _capture(said).pixel_array
     assert plain.shape[0] > HEIGHT
     assert not np.array_equal(plain[:HEIGHT], struck[:HEIGHT])
+
+
+def test_below_the_film_stand_the_notice_the_models_and_the_thresholds_name():
+    """In the picture itself, not only in its header: another model's version is another strip."""
+    one, other = _capture(result()), _capture(result(preset="specific"))
+    assert np.array_equal(one.pixel_array[:HEIGHT], other.pixel_array[:HEIGHT])
+    assert not np.array_equal(one.pixel_array[HEIGHT:], other.pixel_array[HEIGHT:])
+    models = replace(screening(), models=())
+    assert not np.array_equal(_capture(result(models)).pixel_array[HEIGHT:], one.pixel_array[HEIGHT:])
 
 
 def test_the_same_result_gives_the_same_bytes():
