@@ -39,7 +39,7 @@ with guarded():
         )
     with right:
         st.subheader("How common each finding is here")
-        prevalence_form(site.settings, rules.prevalence)
+        prevalence_form(site, rules.prevalence)
         st.subheader("Named presets of thresholds")
         listed(site)
     kept_section(site.settings)

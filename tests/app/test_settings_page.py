@@ -77,6 +77,8 @@ def test_shares_are_written_and_an_empty_one_takes_the_usual(site):
     field(app, "share-usual").set_value(4.0)
     field(app, "share-covid_19").set_value(1.5)
     press(app, "Keep these shares")
+    (noted,), _ = site.store.audit(action="setting")
+    assert (noted.subject, noted.facts["default"]) == ("site/prevalence", 0.04)
     found = prevalence_of(read_site(site.settings))
     assert (found.default, dict(found.own)) == (0.04, {"COVID-19": 0.015})
     assert found.of("Mass") == 0.04

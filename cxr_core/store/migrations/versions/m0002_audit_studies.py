@@ -93,7 +93,7 @@ _GUARDS = {
         "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END",
     ),
     "postgresql": (
-        "CREATE FUNCTION audit_refused() RETURNS trigger LANGUAGE plpgsql AS "
+        "CREATE OR REPLACE FUNCTION audit_refused() RETURNS trigger LANGUAGE plpgsql AS "
         f"$$ BEGIN RAISE EXCEPTION '{_REFUSAL}'; END $$",
         "CREATE TRIGGER audit_no_change BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION audit_refused()",
         "CREATE TRIGGER audit_no_truncate BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION audit_refused()",
