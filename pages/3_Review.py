@@ -14,13 +14,13 @@ from ui.panel_view import conflict, findings, refused, signing, why_here, words
 from ui.queue import Items
 from ui.refused_view import doubts
 from ui.removal import bring_back, remove_button
-from ui.review_view import about, film_area, gone, header, order_of
+from ui.review_view import about, film_area, gone, header, order_of, outage
 from ui.state import ADDRESS, FILM
 from ui.thresholds import current, queue
 
 page("Review")
 
-with guarded():
+with guarded(), outage():
     site = state.site()
     empty_house = not Items(queue(site, current(site)))
 
@@ -43,7 +43,7 @@ st.session_state.setdefault(FILM, "")
 @st.fragment
 def review() -> None:
     """One study; going to the next redraws this and nothing else."""
-    with guarded():
+    with guarded(), outage():
         trouble()
         wanted = st.session_state[FILM]
         items = Items(queue(site, current(site)))

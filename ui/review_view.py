@@ -6,11 +6,12 @@ without anything that a model said.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import streamlit as st
 
-from cxr_core.errors import CxrError
+from cxr_core.errors import CxrError, StoreError
 from cxr_core.store import Entry
 from ui import blind, desk, explain_view, films, markup, state, verdicts
 from ui.case import STROKE, Case
@@ -177,11 +178,32 @@ def _when(earlier: Entry, now: Entry) -> str:
     return f"{day}, {before if months < 24 else f'{months // 12} years before'}"
 
 
+@contextmanager
+def outage() -> Iterator[None]:
+    """The store cannot be reached, and this session has words that are not saved yet: shows them, and waits.
+
+    Elsewhere a reader is told to load the page anew; here that would lose them with the session.
+    """
+    try:
+        yield
+    except StoreError as exc:
+        key, reason = st.session_state.get(FILM, ""), str(exc)
+        if not desk.drafts_of(key):
+            raise
+        advice = "Do not close or reload this page: what is not saved yet stays in it."
+        wrong("The database or the data folder cannot be reached", f"{reason[:1].upper()}{reason[1:]}.", advice)
+        gone(key)
+        st.button("Try again", key="outage", type="primary")
+        st.stop()
+
+
 def gone(key: str) -> None:
     """What this session could not keep of a film that is no longer there: never lost without a word."""
     for held in desk.drafts_of(key):
         st.html("<b>What you said of it, and what could not be kept</b>" + markup.reasons(sentences(held.review)))
-        st.html(markup.quiet("It stays in this window. When the film is brought back, it can be saved on its page."))
+        st.html(
+            markup.quiet("It stays in this window, and can be saved on the film's page when the film is there again.")
+        )
 
 
 def order_of(items: Items, wanted: str) -> list[str]:

@@ -123,6 +123,26 @@ def test_what_is_said_while_the_database_is_away_is_saved_when_it_is_back(film, 
     assert (kept(film).verdict("Mass"), kept(film).verdict("Nodule"), kept(film).version) == ("disagree", "agree", 1)
 
 
+def test_when_nothing_of_the_store_answers_the_page_keeps_what_was_said_and_asks_to_wait(film, monkeypatch):
+    app = open_page(PAGE)
+
+    def away(*_args, **_facts):
+        raise StoreError("the database (sqlite) failed: locked")
+
+    with monkeypatch.context() as broken:
+        for method in ("save_review", "worklist", "settings_under", "earlier"):
+            broken.setattr(state.store(), method, away)
+        say(app, what="finding", label="Mass", status="disagree")
+        text = words(app)
+        assert "The database or the data folder cannot be reached" in text
+        assert "Do not close or reload this page" in text
+        assert "Is not there: Mass." in text
+    button(app, "Try again").click().run()
+    assert "Not saved yet." in words(app)
+    button(app, "Try again").click().run()
+    assert kept(film).verdict("Mass") == "disagree"
+
+
 def test_trying_again_does_not_overwrite_what_came_meanwhile(film, monkeypatch):
     app = open_page(PAGE)
     store = state.store()

@@ -19,7 +19,7 @@ from ui.films import FilmFile
 from ui.theme import label_facts
 
 _HERE = Path(__file__).resolve().parent
-SCRIPTS = ("film.js", "boxes.js", "evidence.js", "edit.js", "viewer.js", "input.js")
+SCRIPTS = ("film.js", "boxes.js", "evidence.js", "edit.js", "viewer.js", "paint.js", "input.js")
 
 
 def _asset(name: str) -> str:
