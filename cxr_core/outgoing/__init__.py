@@ -7,6 +7,7 @@ Export twice and the bytes are the same, UIDs included; another review or anothe
 
     __init__.py    which films, which formats, which thresholds
     film.py        a film's header, greys and grey scale, as exporters need them
+    thresholds.py  the site's thresholds as the sliders keep them
 """
 
 from __future__ import annotations
@@ -19,15 +20,16 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from cxr_core.card import ModelCard, thresholds_of
+from cxr_core.card import ModelCard
 from cxr_core.detect import load_cards
 from cxr_core.errors import NotExportable, RecordError, SettingsError
 from cxr_core.export import fhir, gsps, hl7, sc, sr
 from cxr_core.export.objects import finished
 from cxr_core.export.result import EXPORTER, Result, Window
 from cxr_core.outgoing.film import Film
+from cxr_core.outgoing.thresholds import site_thresholds
 from cxr_core.read.quiet import quiet
-from cxr_core.records import LABELS, PRESETS, Notice, models_key
+from cxr_core.records import Notice, models_key
 from cxr_core.serial import review_to_json, screening_to_json
 from cxr_core.settings import Settings
 from cxr_core.site import read_site
@@ -164,13 +166,14 @@ class Outgoing:
 
     def _result(self, entry: Entry, window: Window | None, *, every_box: bool) -> Result:
         screening, review = entry.screening, entry.review
-        preset, thresholds = self._thresholds()
+        screened_by = models_key(screening.models)
+        preset, thresholds = self._thresholds(screened_by)
         if review and review.said and review.thresholds:
             # A person judged by these; today's sliders must not change what was signed.
             preset, thresholds = review.preset or preset, {**thresholds, **review.thresholds}
         cards = [label for card in self._cards for label in card.finding_labels]
         urgencies = {str(label.finding): label.urgency for label in cards}
-        known = Circumstances(outdated=models_key(screening.models) != self._key, read=bool(review and review.said))
+        known = Circumstances(outdated=screened_by != self._key, read=bool(review and review.said))
         refs = {ref.name: ref for ref in screening.models}
         return Result(
             key=entry.key,
@@ -195,20 +198,15 @@ class Outgoing:
         except SettingsError:
             return Policy()
 
-    def _thresholds(self) -> tuple[str, dict[str, float]]:
-        """The name and values of the site's thresholds, as the sliders keep them; the settings' preset until then."""
-        return site_thresholds(self._store.get_setting(f"thresholds/{self._key}"), self._cards, self._settings.preset)
+    def _thresholds(self, screened_by: str) -> tuple[str, dict[str, float]]:
+        """The name and values of the site's thresholds for these models, as the sliders keep them.
 
-
-def site_thresholds(kept: Any, cards: tuple[ModelCard, ...], preset: str) -> tuple[str, dict[str, float]]:
-    """A preset or "mine", and its values: what the sliders keep of them, where it makes sense."""
-    chosen = kept.get("preset") if isinstance(kept, dict) else None
-    own = kept.get("mine") if isinstance(kept, dict) else None
-    base = thresholds_of(cards, chosen if chosen in PRESETS else preset)
-    if chosen == "mine" and isinstance(own, dict):
-        mine = {k: float(v) for k, v in own.items() if k in LABELS and isinstance(v, int | float) and 0 <= v <= 1}
-        return ("mine", {**base, **mine}) if mine else (preset, base)
-    return (chosen if chosen in PRESETS else preset), base
+        Of models that are no longer in use, those that the site had for them: a threshold belongs to its model.
+        """
+        preset = self._settings.preset
+        now = site_thresholds(self._store.get_setting(f"thresholds/{self._key}"), self._cards, preset)
+        former = self._store.get_setting(f"thresholds/{screened_by}") if screened_by != self._key else None
+        return site_thresholds(former, self._cards, preset) if former else now
 
 
 @dataclass(frozen=True, slots=True)

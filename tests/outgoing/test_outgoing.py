@@ -17,10 +17,11 @@ from cxr_core.detect import load_cards
 from cxr_core.errors import NotExportable
 from cxr_core.export import sr
 from cxr_core.export.origin import PICTURE
-from cxr_core.outgoing import FORMATS, Outgoing, Window, result_version, site_thresholds
+from cxr_core.outgoing import FORMATS, Outgoing, Window, result_version
+from cxr_core.outgoing.thresholds import site_thresholds
 from cxr_core.phantom import as_dicom, as_png, phantom
 from cxr_core.read import identify
-from cxr_core.records import LABELS, Box, Finding, FindingReview, ImageFacts, Notice, Review, Screening
+from cxr_core.records import LABELS, Box, Finding, FindingReview, ImageFacts, Notice, Review, Screening, models_key
 from cxr_core.settings import Settings
 from cxr_core.store import Store
 from tests.export.peers import complaints, dumped
@@ -237,6 +238,19 @@ def test_the_sites_thresholds_are_the_sliders_and_nonsense_falls_back():
     assert site_thresholds(mine, CARDS, "balanced") == ("mine", balanced | {"Mass": 0.25})
     assert site_thresholds({"preset": "mine", "mine": []}, CARDS, "balanced") == ("balanced", balanced)
     assert site_thresholds("?", CARDS, "balanced") == ("balanced", balanced)
+    kept = {"preset": "night shift", "mine": {}, "values": dict.fromkeys(LABELS, 0.3)}
+    assert site_thresholds(kept, CARDS, "balanced") == ("night shift", balanced | dict.fromkeys(LABELS, 0.3))
+    assert site_thresholds(kept | {"values": {"Mass": 0.3}}, CARDS, "balanced") == ("balanced", balanced)
+
+
+def test_what_earlier_models_screened_keeps_the_thresholds_that_the_site_had_for_them(store, outgoing):
+    entry = keep(store, as_dicom(FILM))
+    earlier = tuple(replace(ref, sha256="00" * 32) for ref in entry.screening.models)
+    other = store.add_film(as_dicom(FILM, seed=1))
+    old = store.save(replace(entry.screening, sha256=other, models=earlier), AT)
+    store.put_setting(f"thresholds/{models_key(earlier)}", {"preset": "mine", "values": dict.fromkeys(LABELS, 0.77)})
+    assert "0.77" in exported(outgoing, old.key, "hl7")["hl7"].decode()
+    assert "0.77" not in exported(outgoing, entry.key, "hl7")["hl7"].decode()
 
 
 def test_a_picture_says_that_its_identity_was_made(store, outgoing):
