@@ -27,8 +27,11 @@ from ui.spool import Spool, left_over
 
 _log = logging.getLogger(__name__)
 
-AT_ONCE = 2
-"""Runs that screen at the same time; more would only slow each other down and wait instead."""
+AT_ONCE = 4
+"""Runs that screen at the same time: the engine serves them in turn, so that one film need not wait for a thousand.
+
+Each has readers of its own, so there are not more.
+"""
 
 KEPT = 50
 """Finished runs that are remembered."""
