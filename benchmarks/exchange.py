@@ -60,7 +60,7 @@ class Plan:
     instances: int = 2000
     senders: int = 4
     kill_seconds: float = 20.0
-    pixels: int = 512
+    pixels: int = 1024
     rounds: int = 3
     at_once: int = 40
     full_size: int = 2240
@@ -166,11 +166,11 @@ def sender(port: int, films: Sequence[Path], outcome: Outcome, lock: threading.L
     """Send a folder in batches, each again until all of it was answered with success."""
     for start in range(0, len(films), _BATCH):
         batch = films[start : start + _BATCH]
-        missing, attempts = set(batch), 0
+        missing, partly = set(batch), 0
         while missing:
             # At first all of it again, as an archive does that knows no better; then what is still missing.
-            taken = send(port, batch if attempts < 2 else sorted(missing))
-            attempts += 1
+            taken = send(port, batch if partly < 2 else sorted(missing))
+            partly += bool(taken)
             with lock:
                 outcome.acknowledged.update(path.name for path in taken)
                 outcome.resent += len(set(taken) - missing)
