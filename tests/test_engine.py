@@ -1,5 +1,7 @@
 """The engine: own answers for everyone, turns, bounds, failures alone, and ends that are ends."""
 
+import subprocess
+import sys
 import threading
 from concurrent.futures import CancelledError, wait
 
@@ -260,3 +262,13 @@ def test_everyone_with_the_same_settings_has_the_same_engine(tmp_path):
     first = shared(Settings(batch_size=3))
     assert shared(Settings(batch_size=3, data_dir=tmp_path)) is first
     assert shared(Settings(batch_size=5)) is not first
+
+
+def test_a_program_ends_although_a_line_was_left_open():
+    """A run that nobody closes must not keep the server from stopping."""
+    code = (
+        "from cxr_core.engine import shared; from cxr_core.settings import Settings;"
+        "line = shared(Settings()).line(lambda items: items, 0); print(line.ask(1).result(60))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=LONG, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")
