@@ -1,6 +1,6 @@
 """Batches by step number, half of them real films and half what is none or no longer whole.
 
-In: a library of films, the recipe. Out: film (N, S, S, 1) float32 0-255; flags and known (N, 5); turn (N, 4), all 0
+In: a library of films, the recipe. Out: film (N, S, S, 1) float32 0-255; flags and known (N, 4); turn (N, 4), all 0
 where the turn is not known. The same step of the same seed is the same batch.
 """
 

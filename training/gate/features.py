@@ -1,6 +1,6 @@
 """Drawn pictures as the frozen trunk sees them, kept in chunks: seen once, learnt from many times.
 
-In: batches, the trunk as a LiteRT file. Out: run/seen-NNN.npz, each with ``map`` (M, 8, 8, 112) float16 and the truth
+In: batches, the trunk as a LiteRT file. Out: run/seen-NNN.npz, each with ``map`` (M, G, G, 112) float16 and the truth
 (flags, known, turn). A stopped collection goes on with the chunk it was at; a chunk is a matter of the seed alone.
 """
 
@@ -29,7 +29,7 @@ class Eyes:
         self._output = self._interpreter.get_output_details()[0]["index"]
 
     def __call__(self, film: np.ndarray) -> np.ndarray:
-        """(N, S, S, 1) float32 -> (N, 8, 8, 112) float16."""
+        """(N, S, S, 1) float32 -> (N, G, G, 112) float16, G = S / 16."""
         return np.stack([self._one(picture) for picture in film])
 
     def _one(self, picture: np.ndarray) -> np.ndarray:

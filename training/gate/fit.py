@@ -1,7 +1,7 @@
-"""Trains the gate in three steps, each of which a stopped run takes up where it was.
+"""Trains the gate in four steps, each of which a stopped run takes up where it was.
 
 In: data folder, run folder. Out: runs/gate/ with config.json, eyes.tflite (the frozen trunk), seen-NNN.npz (what it saw
-of the drawn pictures), weights.npz (the head), log.csv.
+of the drawn pictures), weights.npz (the head), log.csv, and side/ (which side the heart is on; side/first/ before it).
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import keras
 from training import runs
 from training.data import VALIDATION
 from training.export import frozen, halve, litert
-from training.gate import features, learn, network
+from training.gate import features, learn, network, side
 from training.gate.batches import Batches
 from training.gate.films import drawn, library, training_folds
 from training.gate.recipe import Recipe
 
-EYES = "eyes.tflite"
+EYES, SIDE = "eyes.tflite", "side"
 
 
 def fit(recipe: Recipe, folder: Path, run: Path) -> Path:
@@ -33,6 +33,7 @@ def fit(recipe: Recipe, folder: Path, run: Path) -> Path:
     features.collect(batches, features.Eyes(run / EYES), run, recipe.chunks)
     if not (run / learn.WEIGHTS).is_file():
         learn.learn(recipe, run)
+    side.fit_side(recipe.side, shelf, batches.films, run / SIDE)
     return run
 
 

@@ -1,9 +1,10 @@
 """The gate's network: the first blocks of EfficientNet-Lite0, frozen, and a small head that keeps the places of things.
 
 In: float32 (N, S, S, 1), 0-255, letterboxed. ``eyes`` gives the trunk's map (N, S / 16, S / 16, 112); ``head`` turns it
-into ``flags`` (N, 5) logits of recipe.FLAGS, ``turn`` (N, 4) logits of quarters turned, and ``feature`` (N, 96).
-``inference`` joins them and says what recipe.OUTPUTS names. Pooling alone would not do: which way is up is a matter of
-place. The trunk keeps ImageNet's weights: what it should tell from films are pictures of every other kind.
+into ``flags`` (N, 4) logits of recipe.FLAGS, ``turn`` (N, 4) logits of quarters turned, and ``feature`` (N, 96).
+``inference`` joins them with side.py's network and says what recipe.OUTPUTS names. Pooling alone would not do: which
+way is up is a matter of place. The trunk keeps ImageNet's weights: what it should tell from films are pictures of every
+other kind.
 """
 
 from __future__ import annotations
@@ -48,15 +49,19 @@ def head(recipe: Recipe) -> keras.Model:
     )
 
 
-def inference(eyes: keras.Model, head: keras.Model, centre: np.ndarray, whitening: np.ndarray) -> keras.Model:
+def inference(
+    eyes: keras.Model, head: keras.Model, side: keras.Model, centre: np.ndarray, whitening: np.ndarray
+) -> keras.Model:
     """``image_scores`` (N, 8) in the order of OUTPUTS and ``distance`` (N, 1) of the whitened feature from its centre.
 
+    ``side``: film to ``score``, the log-odds that it is mirrored, if it stands upright.
     ``centre`` (96,) and ``whitening`` (96, 96) are measured on films; the distance is Mahalanobis', divided by the
     root of the number of features, so that a film's is about 1.
     """
     found = head(eyes.output)
     flags, turn = ops.sigmoid(found["flags"]), ops.softmax(found["turn"], axis=-1)
     named = {name: flags[:, place : place + 1] for place, name in enumerate(FLAGS)}
+    named["mirrored"] = ops.sigmoid(side(eyes.input)["score"])
     named |= {f"turned_{90 * quarter}": turn[:, quarter : quarter + 1] for quarter in (1, 2, 3)}
     scores = ops.concatenate([named[name] for name in OUTPUTS], axis=-1)
     white = ops.matmul(found["feature"] - centre.astype(np.float32), whitening.astype(np.float32))

@@ -90,18 +90,22 @@ def cut(film: Picture, rng: Rng, size: int, lungs: Sequence[float] = LUNGS) -> t
 
 
 def spoilt(film: Picture, rng: Rng, size: int) -> tuple[Picture, Truth]:
-    """Burnt out, drowned in black, drowned in noise, or blurred beyond use."""
+    """Burnt out, drowned in black, drowned in noise, or blurred beyond use.
+
+    Not merely pale: greys squeezed into few levels are stretched again before anything looks at them. Noise and blur
+    grow with the side, so that a picture shrunk after it was spoilt is as bad as one that was spoilt small.
+    """
     picture: npt.NDArray[np.floating] = whole(film, rng, size)[0].astype(np.float32)
     kind = int(rng.integers(4))
-    if kind == 0:
-        picture = 255 - (255 - picture) * rng.uniform(0.05, 0.3) if rng.random() < 0.5 else picture * 4 + 60
-    elif kind == 1:
+    if kind == 0:  # three quarters of the film or more are white
+        picture = picture * (255 / max(8.0, float(np.percentile(picture, rng.uniform(8, 25)))))
+    elif kind == 1:  # or black
         picture = picture - np.percentile(picture, rng.uniform(75, 92))
         picture = picture * rng.uniform(0.8, 1.5)
     elif kind == 2:
-        picture = 0.3 * picture + 90 + rng.normal(0, rng.uniform(50, 110), picture.shape)
+        picture = 0.3 * picture + 90 + rng.normal(0, rng.uniform(0.2, 0.43) * size, picture.shape)
     else:
-        picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(7, 14))
+        picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.027, 0.055) * size)
     return np.clip(picture, 0, 255).astype(np.uint8), {"spoilt": 1}
 
 
