@@ -1,7 +1,10 @@
 """How far readers and models agree beyond chance: Cohen's kappa with its interval.
 
-In: counts of a square table, or screenings with what readers said of them. Out: kappa, its 95% interval, and the counts
-behind it. This module knows no store and no page.
+In: counts of a square table, or what readers said and models flagged, nine words a film. Out: kappa, its 95% interval,
+and the counts behind it. Vectorised: 30,000 reviews take milliseconds. This module knows no store and no page.
+
+Two comparisons, never mixed: readers who read *blind* had seen nothing, and that alone shows how far they agree;
+readers who gave a verdict beside the model's answer tend to follow it, which flatters.
 
 Kappa = (po - pe) / (1 - pe), po the share of films on which both say the same, pe what chance alone would give (Cohen,
 Educational and Psychological Measurement 20 (1960) 37-46). The interval is kappa +- 1.96 standard errors by the large
@@ -13,14 +16,14 @@ nearly always there, kappa is low in spite of much agreement (Feinstein and Cicc
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from cxr_core.errors import RecordError
-from cxr_core.records import LABELS, Interval, Review, Screening
+from cxr_core.records import LABELS, BlindRead, Interval, Review
 
 _Z = 1.959964
 """The 97.5% point of the normal distribution."""
@@ -103,50 +106,41 @@ class Agreement:
         return 2 * self.neither / unnamed if unnamed else None
 
 
-Judged = tuple[Screening, Review]
+SEEN, ABSENT, UNSAID = 1, 0, -1
+"""What a reader said of a label; nothing at all is not a no."""
+
+Said = npt.NDArray[np.int8]
+Bools = npt.NDArray[np.bool_]
 
 
-def of_blind_reads(judged: Iterable[Judged], thresholds: Mapping[str, float]) -> tuple[Agreement, ...]:
-    """Readers who had seen nothing against the model's flags: the comparison that means something.
+def of_blind_read(blind: BlindRead | None) -> tuple[int, ...]:
+    """Nine words: a blind reader speaks of every label, and what is not named was not seen."""
+    if blind is None:
+        return (UNSAID,) * len(LABELS)
+    return tuple(SEEN if label in blind.flagged else ABSENT for label in LABELS)
 
-    A blind reader speaks of every label: what is not named was not seen.
-    """
-    pairs = [
-        (set(review.blind.flagged), _flagged(screening, review, thresholds), frozenset(LABELS))
-        for screening, review in judged
-        if review.blind is not None and screening.scores
+
+def of_verdicts(review: Review) -> tuple[int, ...]:
+    """Nine words of a reader who saw the model's answer: only a verdict on a label as a whole is one."""
+    verdicts = (review.verdict(label) for label in LABELS)
+    return tuple(UNSAID if not verdict else ABSENT if verdict == "disagree" else SEEN for verdict in verdicts)
+
+
+def flagged(scores: npt.ArrayLike, used: npt.ArrayLike, today: Mapping[str, float]) -> Bools:
+    """(N, 9) what the model flagged, at the thresholds that stood beside the film, where they are NaN at today's."""
+    limits = np.asarray(used, np.float64)
+    limits = np.where(np.isnan(limits), [today[label] for label in LABELS], limits)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.asarray(scores, np.float64) >= limits)
+
+
+def agreements(said: Said, by_model: Bools) -> tuple[Agreement, ...]:
+    """One finding each, of what readers said (N, 9) and the model flagged (N, 9)."""
+    if said.shape != by_model.shape or said.shape[1:] != (len(LABELS),):
+        raise RecordError(f"needs nine words a film of reader and model, got {said.shape} and {by_model.shape}")
+    seen, absent = said == SEEN, said == ABSENT
+    counts = [
+        (one & other).sum(axis=0)
+        for one, other in ((seen, by_model), (seen, ~by_model), (absent, by_model), (absent, ~by_model))
     ]
-    return _counted(pairs)
-
-
-def of_reviews(judged: Iterable[Judged], thresholds: Mapping[str, float]) -> tuple[Agreement, ...]:
-    """Readers who saw the model's answer against its flags: flattering, for who has seen an answer tends to follow it.
-
-    Only labels that a reader gave a verdict on count; of the others nobody said anything.
-    """
-    pairs = []
-    for screening, review in judged:
-        said = {label: verdict for label in LABELS if (verdict := review.verdict(label))}
-        if said and screening.scores:
-            present = {label for label, verdict in said.items() if verdict != "disagree"}
-            pairs.append((present, _flagged(screening, review, thresholds), frozenset(said)))
-    return _counted(pairs)
-
-
-def _flagged(screening: Screening, review: Review, thresholds: Mapping[str, float]) -> set[str]:
-    """What the model flagged at the thresholds that stood beside the film, else at today's."""
-    used = review.thresholds or thresholds
-    return {label for label in LABELS if screening.scores[label] >= used.get(label, thresholds[label])}
-
-
-def _counted(pairs: Sequence[tuple[set[str], set[str], frozenset[str]]]) -> tuple[Agreement, ...]:
-    return tuple(
-        Agreement(
-            label,
-            both=sum(label in of and label in reader and label in model for reader, model, of in pairs),
-            reader=sum(label in of and label in reader and label not in model for reader, model, of in pairs),
-            model=sum(label in of and label not in reader and label in model for reader, model, of in pairs),
-            neither=sum(label in of and label not in reader and label not in model for reader, model, of in pairs),
-        )
-        for label in LABELS
-    )
+    return tuple(Agreement(label, *(int(count[place]) for count in counts)) for place, label in enumerate(LABELS))

@@ -10,7 +10,7 @@ from ui.audit_view import audit_section
 from ui.drift_view import drift_section
 from ui.frame import empty, guarded, page
 from ui.kept_view import kept_section
-from ui.operations_data import reviewed, work
+from ui.operations_data import judged, work
 from ui.operations_view import PERIODS, flags, overview, refusals, throughput
 from ui.site_rules import say_broken, site_rules
 from ui.thresholds import current, queue
@@ -68,7 +68,7 @@ def trail() -> None:
 if worked:
     figures()
     with guarded():
-        agreement_section(reviewed(), thresholds.values)
+        agreement_section(judged(), thresholds.values)
 trail()
 with guarded():
     kept_section(site.settings)

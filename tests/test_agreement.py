@@ -7,9 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxr_core.agreement import Agreement, kappa, of_blind_reads, of_reviews
+from cxr_core.agreement import (
+    ABSENT,
+    SEEN,
+    UNSAID,
+    Agreement,
+    agreements,
+    flagged,
+    kappa,
+    of_blind_read,
+    of_verdicts,
+)
 from cxr_core.errors import RecordError
-from cxr_core.records import LABELS, BlindRead, FindingReview, ImageFacts, Notice, Review, Screening
+from cxr_core.records import LABELS, BlindRead, Box, FindingReview, Review
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 HALF = dict.fromkeys(LABELS, 0.5)
@@ -83,33 +93,25 @@ def test_the_interval_holds_the_truth_as_often_as_it_says():
     assert 0.92 < held / 400 < 0.98
 
 
-def screening(**scores) -> Screening:
-    return Screening("a.png", "ab" * 32, "screened", image=ImageFacts(10, 10, "PA", "png"),
-                     scores=dict.fromkeys(LABELS, 0.1) | scores)  # fmt: skip
+def row(**scores):
+    return [(dict.fromkeys(LABELS, 0.1) | scores)[label] for label in LABELS]
 
 
-def blind(*labels, **facts) -> Review:
-    return Review("none", "", AT, blind=BlindRead((), labels, AT), **facts)
+def blind(*labels):
+    return of_blind_read(BlindRead((), labels, AT))
 
 
-def by_label(found) -> dict[str, Agreement]:
+def by_label(said, scores, used=None) -> dict[str, Agreement]:
+    limits = np.full((len(said), 9), np.nan) if used is None else used
+    found = agreements(np.array(said, np.int8), flagged(scores, limits, HALF))
     assert [item.label for item in found] == list(LABELS)
     return {item.label: item for item in found}
 
 
-def test_a_blind_reader_speaks_of_every_label():
-    found = by_label(
-        of_blind_reads(
-            [
-                (screening(Mass=0.9), blind("Mass")),
-                (screening(Mass=0.9), blind()),
-                (screening(), blind("Mass", "Nodule")),
-                (screening(), blind()),
-                (screening(Mass=0.9), Review("agree", "", AT)),
-            ],
-            HALF,
-        )
-    )
+def test_a_blind_reader_speaks_of_every_label_and_who_did_not_read_blind_of_none():
+    said = [blind("Mass"), blind(), blind("Mass", "Nodule"), blind(), of_blind_read(None)]
+    scores = [row(Mass=0.9), row(Mass=0.9), row(), row(), row(Mass=0.9)]
+    found = by_label(said, scores)
     mass = found["Mass"]
     assert (mass.both, mass.reader, mass.model, mass.neither, mass.films) == (1, 1, 1, 1, 4)
     assert mass.kappa.value == pytest.approx(0.0)
@@ -120,25 +122,36 @@ def test_a_blind_reader_speaks_of_every_label():
 
 
 def test_the_thresholds_that_stood_beside_the_film_count_not_todays():
-    strict = dict.fromkeys(LABELS, 0.95)
-    (mass,) = [
-        a for a in of_blind_reads([(screening(Mass=0.9), blind("Mass", thresholds=strict))], HALF) if a.both + a.reader
-    ]
-    assert (mass.label, mass.reader, mass.both) == ("Mass", 1, 0)
+    mass = by_label([blind("Mass")], [row(Mass=0.9)], np.full((1, 9), 0.95))["Mass"]
+    assert (mass.reader, mass.both) == (1, 0)
 
 
 def test_who_saw_the_answer_counts_only_where_a_verdict_was_given():
-    said = (
+    findings = (
         FindingReview("Mass", "agree", None),
         FindingReview("Nodule", "disagree", None),
         FindingReview("Effusion", "added", None),
+        FindingReview("Pneumonia", "added", Box(1, 2, 3, 4)),
     )
-    found = by_label(of_reviews([(screening(Mass=0.9, Nodule=0.9), Review("none", "", AT, findings=said))], HALF))
+    said = of_verdicts(Review("none", "", AT, findings=findings))
+    found = by_label([said], [row(Mass=0.9, Nodule=0.9)])
     assert (found["Mass"].both, found["Nodule"].model, found["Effusion"].reader) == (1, 1, 1)
-    assert found["Pneumonia"].films == 0
+    assert found["Pneumonia"].films == 0, "a box is no verdict on the label"
     assert found["Pneumonia"].observed is None
 
 
-def test_a_refused_film_was_judged_by_nobody():
-    refused = Screening("a.png", "ab" * 32, "refused", refusal=Notice("too_small", "small"))
-    assert by_label(of_blind_reads([(refused, blind("Mass"))], HALF))["Mass"].films == 0
+@given(st.lists(st.tuples(st.integers(-1, 1), st.booleans()), max_size=30))
+def test_every_word_is_counted_once(words):
+    said = np.array([[word] * 9 for word, _ in words], np.int8).reshape(-1, 9)
+    model = np.array([[flag] * 9 for _, flag in words], bool).reshape(-1, 9)
+    for item in agreements(said, model):
+        assert item.films == sum(word != UNSAID for word, _ in words)
+        assert item.both == sum(word == SEEN and flag for word, flag in words)
+        assert item.neither == sum(word == ABSENT and not flag for word, flag in words)
+
+
+def test_nine_words_are_nine():
+    with pytest.raises(RecordError):
+        agreements(np.zeros((2, 8), np.int8), np.zeros((2, 8), bool))
+    with pytest.raises(RecordError):
+        agreements(np.zeros((2, 9), np.int8), np.zeros((3, 9), bool))

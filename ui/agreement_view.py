@@ -1,28 +1,28 @@
 """How far readers and models agree, finding by finding: those who read blind, and those who saw the answer.
 
-In: reviewed entries and today's thresholds. Out: two tables. Names of readers do not appear: this is about the model.
+In: what readers said, and today's thresholds. Out: two tables. Names of readers do not appear: this is about the model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import streamlit as st
 
-from cxr_core.agreement import FEW, Agreement, of_blind_reads, of_reviews
+from cxr_core.agreement import FEW, Agreement, agreements, flagged
 from cxr_core.records import Interval
-from cxr_core.store import Entry
+from cxr_core.store.operations import Judged
 from ui import markup
 
 _HEADS = ("Finding", "Films", "Both", "Reader alone", "Model alone", "Neither", "Kappa, 95% interval",
           "Agree on presence", "on absence")  # fmt: skip
 
 
-def agreement_section(entries: Sequence[Entry], thresholds: Mapping[str, float]) -> None:
+def agreement_section(judged: Judged, thresholds: Mapping[str, float]) -> None:
     """Both tables, or what is missing for them."""
     st.subheader("Agreement of readers and models")
-    judged = [(entry.screening, entry.review) for entry in entries if entry.review is not None]
-    blind = of_blind_reads(judged, thresholds)
+    by_model = flagged(judged.scores, judged.thresholds, thresholds)
+    blind = agreements(judged.blind, by_model)
     films = max(item.films for item in blind)
     st.markdown("**Blind first reads**: before the reader saw any score or box")
     if not films:
@@ -41,7 +41,7 @@ def agreement_section(entries: Sequence[Entry], thresholds: Mapping[str, float])
                 f"however much both agree that it is not there; so look at the counts too.{few}"
             )
         )
-    sighted = of_reviews(judged, thresholds)
+    sighted = agreements(judged.verdicts, by_model)
     if any(item.films for item in sighted):
         with st.expander("Reviews with the model's answer in sight"):
             st.html(markup.table(_HEADS, [_cells(item) for item in sighted if item.films]))

@@ -10,8 +10,7 @@ import numpy.typing as npt
 import streamlit as st
 
 from cxr_core.queueing import Queue
-from cxr_core.store import Entry
-from cxr_core.store.operations import Reasons, Screened
+from cxr_core.store.operations import Judged, Reasons, Screened
 from ui import state
 from ui.operations_view import PERIODS, Work
 
@@ -44,10 +43,9 @@ def work(period: str, queue: Queue, *, generated: bool) -> Work:
 
 
 @st.cache_resource(ttl=15, show_spinner=False)
-def reviewed() -> tuple[Entry, ...]:
-    """Every film that a person said something of."""
-    site = state.site()
-    return site.store.reviewed(site.screener.models_key)
+def judged() -> Judged:
+    """What readers said of screened films."""
+    return state.store().judged()
 
 
 @st.cache_resource(ttl=15, max_entries=10, show_spinner="Counting")
@@ -61,7 +59,7 @@ def _counted(period: str) -> _Counted:
 def forget() -> None:
     """Count anew at the next look."""
     _counted.clear()
-    reviewed.clear()
+    judged.clear()
 
 
 def _first(found: _Counted, queue: Queue) -> datetime:

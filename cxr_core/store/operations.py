@@ -1,4 +1,4 @@
-"""What the operations page asks: when films were screened, why some were refused or doubted, how long stages took.
+"""What the operations page asks: when films were screened, why some were refused, how long it took, what readers said.
 
 In: a moment to look back to. Out: arrays and counts; no entry is parsed but those that were refused or doubted. Removed
 images count too where work was done on them: this is about the machine, not about patients.
@@ -8,17 +8,23 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
+from cxr_core.records import LABELS
+from cxr_core.store.packing import unpacked
 from cxr_core.store.part import Part
+from cxr_core.store.review_tables import ReviewRow
 from cxr_core.store.tables import ImageRow, ScreeningRow
+
+_UNSAID = -1
 
 MOST_REASONS = 20_000
 """Refused or doubted films that are looked into, the newest first; beyond, shares hardly move."""
@@ -42,6 +48,24 @@ class Reasons:
 
     refusals: Counter[str] = field(default_factory=Counter)
     warnings: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """N results that a person said something of, each with the latest that was said.
+
+    ``blind`` and ``verdicts`` (N, 9) in the order of LABELS: 1 seen, 0 not seen, -1 nothing said; the first before the
+    model's answer was shown, the second beside it. ``scores`` (N, 9); ``thresholds`` (N, 9) those that stood beside
+    the film, NaN where none did.
+    """
+
+    blind: npt.NDArray[np.int8]
+    verdicts: npt.NDArray[np.int8]
+    scores: npt.NDArray[np.float64]
+    thresholds: npt.NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.blind)
 
 
 class OperationsPart(Part):
@@ -82,6 +106,46 @@ class OperationsPart(Part):
         told = (json.loads(payload)["seconds"] for payload in self._database.read(lambda s: s.scalars(rows).all()))
         values = [(item["read"], item["prepare"], item["detect"]) for item in told]
         return np.array(values, np.float64).reshape(-1, 3)
+
+    def judged(self) -> Judged:
+        """What readers said of screened films; removed ones do not count."""
+        rows = (
+            select(ReviewRow.id, ReviewRow.payload, ReviewRow.thresholds, ScreeningRow.scores)
+            .join(ImageRow, ImageRow.id == ReviewRow.image_id)
+            .join(
+                ScreeningRow,
+                and_(ScreeningRow.image_id == ReviewRow.image_id, ScreeningRow.result == ReviewRow.about),
+            )
+            .where(ReviewRow.latest, ScreeningRow.status == "screened", ImageRow.removed_at.is_(None))
+        )
+        # Two sets of models may have said the very same: then the review is of both, and counts once.
+        found = {row.id: row for row in self._database.read(lambda session: session.execute(rows).all())}
+        told = [json.loads(row.payload) for row in found.values()]
+        return Judged(
+            blind=_words(map(_seen_blind, told)),
+            verdicts=_words(map(_verdicts, told)),
+            scores=unpacked([row.scores for row in found.values()]),
+            thresholds=unpacked([row.thresholds for row in found.values()]),
+        )
+
+
+def _words(rows: Iterable[list[int]]) -> npt.NDArray[np.int8]:
+    return np.array(list(rows), np.int8).reshape(-1, len(LABELS))
+
+
+def _seen_blind(told: Any) -> list[int]:
+    """Of a stored review; a Review of each would cost as much again."""
+    if not told["blind"]:
+        return [_UNSAID] * len(LABELS)
+    return [int(label in told["blind"]["flagged"]) for label in LABELS]
+
+
+def _verdicts(told: Any) -> list[int]:
+    said: dict[str, int] = {}
+    for item in told["findings"]:
+        if item["box"] is None and item["model_box"] is None:
+            said.setdefault(item["label"], int(item["status"] != "disagree"))
+    return [said.get(label, _UNSAID) for label in LABELS]
 
 
 def _since(rows: Any, since: datetime | None) -> Any:
