@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cxr_core.commands.console import MISUSE, NOTHING, OK, OpenScreener, fail
-from cxr_core.errors import CxrError
+from cxr_core.errors import CxrError, SettingsError
 from cxr_core.exchange.fetching import Wanted, fetch_films
 from cxr_core.exchange.listener import Listener
 from cxr_core.exchange.pulse import Pulse
@@ -25,6 +25,9 @@ from cxr_core.exchange.watcher import Watcher
 from cxr_core.exchange.worker import Worker, alone
 from cxr_core.settings import Settings
 from cxr_core.store import Store
+
+if TYPE_CHECKING:
+    from cxr_core.exchange.outbox import Outbox
 
 _log = logging.getLogger(__name__)
 
@@ -164,35 +167,39 @@ def _worked(  # noqa: PLR0913, PLR0917 - one command, in two functions
     stopping: threading.Event,
     open_screener: OpenScreener,
 ) -> int:
+    if args.all:
+        _let_all_be_due(args.all, settings, store, rules)
     lock = alone(settings.data_dir)
     while lock is None and not stopping.wait(_LOOK_SECONDS):
         if args.once:
-            return fail("another process is screening for this data folder", MISUSE)
+            return OK if args.all else fail("another process is screening for this data folder", MISUSE)
         lock = alone(settings.data_dir)
     if not stopping.is_set():
         worker = Worker(settings, store, open_screener(settings), rules)
         with Pulse(store, "worker", lambda: {"screened": worker.done}):
-            _work(worker, _outbox(args, settings, store, rules), stopping, once=args.once)
+            _work(worker, _outbox(settings, store, rules), stopping, once=args.once)
     if lock:
         lock.close()
     return OK
 
 
-def _outbox(args: argparse.Namespace, settings: Settings, store: Store, rules: Callable[[], Rules]) -> Any:
+def _outbox(settings: Settings, store: Store, rules: Callable[[], Rules]) -> Outbox:
     from cxr_core.exchange.outbox import Outbox  # noqa: PLC0415 - what only receives needs no writers
     from cxr_core.outgoing import Outgoing  # noqa: PLC0415
 
-    made = Outbox(store, Outgoing(store, settings), rules)
-    if args.all:
-        wanted = [item for item in rules().destinations if item.name == args.all]
-        for destination in wanted:
-            _log.info("%d results are now due at %s", made.send_all(destination), destination.name)
-        if not wanted:
-            rules().peer(args.all)  # SettingsError that names those there are
-    return made
+    return Outbox(store, Outgoing(store, settings), rules)
 
 
-def _work(worker: Worker, outbox: Any, stopping: threading.Event, *, once: bool) -> None:
+def _let_all_be_due(name: str, settings: Settings, store: Store, rules: Callable[[], Rules]) -> None:
+    """Every result of the store for a destination; the worker that is running delivers it."""
+    wanted = next((item for item in rules().destinations if item.name == name), None)
+    if wanted is None:
+        rules().peer(name)  # says which there are
+        raise SettingsError(f"{name} is a source, not a destination")
+    _log.info("%d results are now due at %s", _outbox(settings, store, rules).send_all(wanted), name)
+
+
+def _work(worker: Worker, outbox: Outbox, stopping: threading.Event, *, once: bool) -> None:
     """Deliver in a thread of its own, so that a slow destination holds up no screening."""
 
     def deliver() -> None:

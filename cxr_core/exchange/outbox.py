@@ -26,6 +26,7 @@ GIVE_UP_AFTER = timedelta(days=7)
 """A destination may be away over a long weekend."""
 
 _OVERLAP = timedelta(minutes=10)  # clocks of two machines on one database, and transactions that were still open
+_NOTE_EVERY = timedelta(minutes=2)
 
 
 def pause(attempts: int) -> timedelta:
@@ -49,6 +50,9 @@ class Outbox:
     ) -> None:
         self._store, self._outgoing, self._rules = store, outgoing, rules
         self._clock, self._send, self._holds = clock, send, holds
+        self._begun: dict[str, datetime] = {}
+        self._looked: dict[str, datetime] = {}
+        self._noted: dict[str, datetime] = {}
 
     def run(self, stop: Callable[[], bool] = lambda: False) -> int:
         """Look for what is due and deliver what can be delivered now; how many versions arrived."""
@@ -62,20 +66,31 @@ class Outbox:
         beginning = datetime(1970, 1, 1, tzinfo=UTC)
         self._store.destination_looked_at(destination.name, self._clock())
         self._store.look_at_destination(destination.name, beginning, since=beginning)
+        for known in (self._begun, self._looked, self._noted):
+            known.pop(destination.name, None)
         return self._look(destination)
 
     def _look(self, destination: Destination) -> int:
         """Promise the destination what changed since it was looked through."""
-        now, found = self._clock(), 0
-        since, looked_at = self._store.destination_looked_at(destination.name, now)
-        start = max(since, looked_at - _OVERLAP) if looked_at > since else since
-        for key in self._store.outbox_changed(start, received=destination.of == "received"):
+        now, found, name = self._clock(), 0, destination.name
+        if name not in self._looked:
+            since, looked_at = self._store.destination_looked_at(name, now)
+            self._looked[name] = self._noted[name] = max(since, looked_at - _OVERLAP)
+        for key in self._store.outbox_changed(self._looked[name] - _OVERLAP, received=destination.of == "received"):
             entry = self._store.entry(key, self._outgoing.models_key)
-            if entry and _is_due(entry, destination):
+            if entry and _changed_at(entry) >= self._since(name) and _is_due(entry, destination):
                 ready = _rests_from(entry, destination)
-                found += self._store.outbox_add(key, destination.name, result_version(entry), ready) is not None
-        self._store.look_at_destination(destination.name, now)
+                found += self._store.outbox_add(key, name, result_version(entry), ready) is not None
+        self._looked[name] = now
+        if now - self._noted[name] > _NOTE_EVERY:  # a write each second would keep every disk awake
+            self._store.look_at_destination(name, now)
+            self._noted[name] = now
         return found
+
+    def _since(self, name: str) -> datetime:
+        if name not in self._begun:
+            self._begun[name] = self._store.destination_looked_at(name, self._clock())[0]
+        return self._begun[name]
 
     def _deliver(self, rules: Rules, stop: Callable[[], bool]) -> int:
         """Deliver what is due; a destination that cannot be reached is left alone for a while."""
@@ -167,6 +182,10 @@ class Outbox:
     def _note(self, parcel: Parcel, objects: list[Sent], number: int, arrived: Arrived) -> None:
         objects[number] = replace(objects[number], arrived=arrived)
         self._store.outbox_arrived(parcel.id, objects)
+
+
+def _changed_at(entry: Entry) -> datetime:
+    return max(entry.screened_at, entry.review.reviewed_at) if entry.review else entry.screened_at
 
 
 def _is_due(entry: Entry, destination: Destination) -> bool:

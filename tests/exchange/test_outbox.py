@@ -285,3 +285,20 @@ def test_a_refused_film_gives_a_destination_of_pictures_nothing(site, world, set
     world.now = datetime.now(UTC)
     assert site.outbox.run() == 0
     assert site.states() == ["nothing"]
+
+
+@pytest.mark.parametrize("study", ["", "1.2." + "3" * 66])
+@pytest.mark.filterwarnings("ignore:The value length")
+@pytest.mark.filterwarnings("ignore:Invalid value")
+def test_a_film_without_a_study_of_its_own_leaves_with_its_report(site, world, settings, study):
+    film = dataset(7)
+    film.StudyInstanceUID = study
+    landing = Landing(site.store)
+    piece = landing.film(1_000_000)
+    piece.write(file_of(film))
+    landing.keep(piece, instance="7", origin="dicom", sender="XRAY1", name="{number}.dcm")
+    landing.close()
+    Worker(settings, site.store, Screener(settings, [fakes.covid(), fakes.nih()]), Rules).screen_waiting()
+    world.now = datetime.now(UTC)
+    assert site.outbox.run() == 1
+    assert [kind for _, kind, _ in world.arrived] == ["source", "sr"]
