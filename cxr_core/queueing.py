@@ -121,8 +121,9 @@ class Queue:
         moment = np.datetime64(now.astimezone(UTC).replace(tzinfo=None), "us")
         self.waited = (moment - columns.received) / np.timedelta64(60, "s")
         self._limits = _limits(columns, terms)
+        self.outdated = columns.outdated
         facts = Facts(
-            columns.scores, columns.refused, columns.doubtful, columns.outdated, columns.read, columns.requested,
+            columns.scores, columns.refused, columns.doubtful, self.outdated, columns.read, columns.requested,
             self.waited,
         )  # fmt: skip
         lanes = terms.policy.lanes(terms.urgencies)
@@ -232,7 +233,7 @@ class Queue:
 
     def _assessed(self, row: int, entry: Entry) -> Queued:
         known = Circumstances(
-            outdated=bool(self.columns.outdated[row]),
+            outdated=bool(self.outdated[row]),
             waited=float(self.waited[row]),
             read=bool(self.columns.read[row]),
             requested=int(self.columns.requested[row]),

@@ -319,3 +319,16 @@ def test_help_of_screen_explains_exit_codes_and_going_on(capsys):
     out = capsys.readouterr().out
     for word in ("--jsonl", "--csv", "--preset", "--floor", "--engine", "exit code", "OUT.part", "Research use only"):
         assert word in out
+
+
+def test_the_site_s_policy_orders_and_a_broken_one_costs_no_result(ward, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("CXR_SITE_FILE", str(tmp_path / "site.toml"))
+    (tmp_path / "site.toml").write_text('[triage.urgency]\n"COVID-19" = "soon"\n')
+    run("screen", ward)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {line["urgency"] for line in lines if line["flagged"]} == {"soon"}
+    (tmp_path / "site.toml").write_text("[triage]\nscore_weight = 99\n")
+    assert run("screen", ward) == 0
+    told = capsys.readouterr()
+    assert "score_weight in [triage] must be a number between 0 and 4, got 99" in told.err
+    assert {json.loads(line)["urgency"] for line in told.out.splitlines() if json.loads(line)["flagged"]} == {"urgent"}

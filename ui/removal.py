@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui import desk, markup, state
+from ui import desk, markup
 from ui.frame import told
 from ui.state import Site
 
@@ -58,10 +58,8 @@ def removed_section(site: Site) -> None:
 def _remove(key: str, site: Site) -> None:
     with told():
         site.store.remove(key, str(desk.who()["reader"]))
-        state.changed()
 
 
 def _restore(key: str, site: Site) -> None:
     with told():
         site.store.restore(key, str(desk.who()["reader"]))
-        state.changed()

@@ -14,7 +14,7 @@ import streamlit as st
 from cxr_core.pipeline import Screener
 from cxr_core.queueing import Worklist
 from cxr_core.settings import Settings
-from cxr_core.store import Entry, Store
+from cxr_core.store import Store
 from ui.jobs import Board
 from ui.roster import Roster
 from ui.roster import roster as read_roster
@@ -81,24 +81,6 @@ def site() -> Site:
 def worklist() -> Worklist:
     """The columns of the worklist, held once a process; they are brought up to date at each look."""
     return Worklist(store())
-
-
-@st.cache_resource(ttl=3, show_spinner=False)
-def entries() -> tuple[Entry, ...]:
-    """The whole worklist in order of arrival; a few seconds old at most."""
-    return store().entries(screener().models_key)
-
-
-def entries_with(key: str) -> tuple[Entry, ...]:
-    """The worklist with this image in it if the store holds it: one that has just arrived is not missed."""
-    if key and not any(entry.key == key for entry in entries()):
-        changed()
-    return entries()
-
-
-def changed() -> None:
-    """Say that the worklist is not what it was."""
-    entries.clear()
 
 
 def now() -> datetime:

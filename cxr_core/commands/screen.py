@@ -14,6 +14,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from cxr_core.commands.console import MISUSE, NOTHING, OK, STOPPED, OpenScreener, fail, misuse
+from cxr_core.errors import SettingsError
 from cxr_core.export.table import Row, to_csv
 from cxr_core.journal import Journal
 from cxr_core.pipeline import Screener
@@ -21,7 +22,8 @@ from cxr_core.read.sources import InputFile, from_paths
 from cxr_core.records import Ranked, Screening
 from cxr_core.serial import to_line
 from cxr_core.settings import Settings
-from cxr_core.triage import rank
+from cxr_core.site import read_site
+from cxr_core.triage import Policy, policy_of, rank
 
 
 def screened(args: argparse.Namespace, settings: Settings, open_screener: OpenScreener) -> int:
@@ -48,7 +50,7 @@ def screened(args: argparse.Namespace, settings: Settings, open_screener: OpenSc
             run.over(_inputs(args.paths, outputs, settings), total, args.floor)
         except KeyboardInterrupt:
             return fail(_how_to_go_on(run), STOPPED)
-        _report(args, run, started, args.preset or settings.preset)
+        _report(args, run, started, settings)
         if journal:
             journal.remove()
     return OK if any(item.status == "screened" for item, _ in run.finished) else NOTHING
@@ -92,10 +94,12 @@ def _how_to_go_on(run: _Run) -> str:
     return f"stopped; {kept}. Give the same command again to go on"
 
 
-def _report(args: argparse.Namespace, run: _Run, started: datetime, preset: str) -> None:
+def _report(args: argparse.Namespace, run: _Run, started: datetime, settings: Settings) -> None:
     """Write the outputs, each whole or not at all, and a summary on stderr."""
+    preset = args.preset or settings.preset
     thresholds = run.screener.thresholds(preset)
-    queue = rank((item for item, _ in run.finished), thresholds, run.screener.urgencies)
+    screenings = (item for item, _ in run.finished)
+    queue = rank(screenings, thresholds, run.screener.urgencies, policy=_policy(settings))
     ranked = {id(item.screening): item for item in queue}  # the same screening object never stands twice in a run
     if args.jsonl or not args.csv:
         lines = "".join(to_line(ranked[id(item)], opinions=args.opinions) for item, _ in run.finished)
@@ -105,6 +109,15 @@ def _report(args: argparse.Namespace, run: _Run, started: datetime, preset: str)
         rows = [Row(item, min(started, times[id(item.screening)]), times[id(item.screening)]) for item in queue]
         _write(args.csv, to_csv(rows, thresholds))
     print(_summary(queue, preset), file=sys.stderr)
+
+
+def _policy(settings: Settings) -> Policy:
+    """The site's; a broken site file must not cost a finished run its results."""
+    try:
+        return policy_of(read_site(settings))
+    except SettingsError as exc:
+        print(f"the order is the default, not this site's: {exc}", file=sys.stderr)
+        return Policy()
 
 
 def _summary(queue: Sequence[Ranked], preset: str) -> str:

@@ -121,7 +121,6 @@ def stored(models):
             for name, value in films.items()
         ]
         taken = list(take_in(inputs, models, state.store(), **facts))
-        state.changed()
         return {arrival.entry.screening.file: arrival.entry.key for arrival in taken}
 
     return put

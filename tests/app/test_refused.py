@@ -71,7 +71,6 @@ def test_what_is_only_told_stands_on_the_row_and_under_review_and_moves_no_lane(
     store, key = state.store(), mixed["high.png"]
     entry = store.entry(key)
     store.save(replace(entry.screening, warnings=(shortcut.NOTICE,)), entry.received_at)
-    state.changed()
     (row,) = [row for row in component(open_page(WORKLIST), "cxr_listing")["rows"] if row["name"] == "high.png"]
     assert "may follow origin" in row["tags"]
     assert "doubtful reading" not in row["tags"]
@@ -86,7 +85,6 @@ def test_left_and_right_are_exchanged_only_on_a_person_s_word(mixed):
     entry = store.entry(key)
     doubt = Notice("may_be_mirrored", "Left and right may be exchanged.")
     store.save(replace(entry.screening, warnings=(doubt,)), entry.received_at)
-    state.changed()
     app = open_page(REVIEW)
     app.query_params["film"] = key
     button(app.run(), "Mirror it and screen it again").click().run()

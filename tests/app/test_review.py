@@ -130,7 +130,6 @@ def test_a_synthetic_film_says_so(stored):
 
 
 def test_a_film_that_has_just_arrived_is_shown_itself_though_the_list_is_a_moment_old(films, stored):
-    state.entries()
     key = stored({"late.png": 130})["late.png"]
     app = open_page(PAGE)
     app.session_state["film"] = key

@@ -138,7 +138,7 @@ function rowNode(row, data, moved, open) {
   node.dataset.rank = row.rank ?? "";
   node.dataset.lane = row.lane;
   node.dataset.flagged = row.flagged.join("|");
-  node.setAttribute("aria-label", `${row.rank ? `rank ${row.rank}, ` : ""}${data.lanes[row.lane].word}, ${row.name}. Open in Review`);
+  node.setAttribute("aria-description", "Opens in Review");
   if (data.mode === "worklist") {
     node.append(rankCell(row, moved), thumb(row, data), urgency(row, data), why(row, data));
     const waiting = make("div", "waiting", row.waiting);
