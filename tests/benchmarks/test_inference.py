@@ -81,7 +81,7 @@ def row():
 def test_the_ratio_is_between_each_one_s_best_batch_size(row):
     ours = row("tiny", {1: [10.0, 30.0, 20.0], 8: [25.0, 25.0, 25.0]})
     peer = row(PEER, {1: [90.0, 90.0, 90.0], 8: [60.0, 50.0, 70.0]})
-    chosen = argparse.Namespace(batch=[1, 8], rounds=3, seconds=1.0, threads=2)
+    chosen = argparse.Namespace(batch=[1, 8], rounds=3, seconds=1.0, threads=2, clock="seconds")
     table = render([ours, peer], chosen).text(["Processor: any"])
     assert "| tiny | LiteRT | 8 x 8 | 20.0 (10.0-30.0) | 25.0 (25.0-25.0) | 50.0 | 100 | 3.0 as fast |" in table
     assert f"| {PEER} | LiteRT | 8 x 8 | 90.0 (90.0-90.0) | 60.0 (50.0-70.0) | 16.7 | 100 | 1.0 as fast |" in table
