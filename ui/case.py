@@ -192,5 +192,6 @@ class Case:
             if verdicts.verdict(findings, label) in (None, "disagree"):
                 status = "agree" if label in self.flagged else "added"
                 findings = verdicts.with_verdict(findings, label, status, self.screening.scores.get(label))
-        said = BlindRead(read.boxes, read.named, state.now())
-        self.say(blind=said, findings=(*findings, *read.boxes))
+        findings = (*findings, *read.boxes)
+        decision = verdicts.overall(findings, self.flagged, self.review.decision)
+        self.say(blind=BlindRead(read.boxes, read.named, state.now()), findings=findings, decision=decision)

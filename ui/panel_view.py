@@ -36,6 +36,7 @@ def conflict(case: Case) -> None:
             st.html('<b role="alert">The review that stood here is gone.</b>')
         else:
             st.html(markup.conflict(signature(other), clock(other.reviewed_at), other.signed_at is not None))
+        if other and not case.blind:
             with st.expander("See theirs beside yours", key=f"theirs-{entry.key}"):
                 st.html("<b>Theirs</b>" + markup.reasons(sentences(other)))
                 st.html("<b>Yours, not saved</b>" + markup.reasons(sentences(held.review)))
@@ -76,7 +77,11 @@ def _undo(case: Case) -> None:
 
 
 def words(case: Case) -> None:
-    """Impression and comment, kept when the reader leaves the field."""
+    """Impression and comment, kept when the reader leaves the field; another's are not shown to a blind reader."""
+    review = case.review
+    if case.blind and (review.impression or review.comment) and review.reader != desk.who()["reader"]:
+        st.html(markup.quiet("Another reader has written about this film. It is shown when you have committed."))
+        return
     _text(case, "impression", "Impression", "Impression of the whole film", tall=True)
     _text(case, "comment", "Comment", "Comment, kept when you leave the field")
 

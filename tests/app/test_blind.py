@@ -7,6 +7,7 @@ import pytest
 from cxr_core.records import Box
 from tests.app.conftest import component, open_page, words
 from tests.app.test_review import PAGE, button, kept, say, shown, stroke
+from tests.fakes import say as another_says
 from ui import state
 
 
@@ -84,6 +85,17 @@ def test_what_was_seen_blind_is_kept_when_it_is_committed_and_then_the_models_sp
     assert "below your threshold 0.60" in text
     assert "Why here" in text
     assert "Mass" in {box["label"] for box in component(app, "cxr_viewer")["boxes"] if box["status"] == "added"}
+
+
+def test_another_reader_s_words_are_kept_from_a_blind_reader_and_survive_the_commit(films):
+    another_says(state.store(), films["low.png"], "agree", "mass at the left apex", reader="Dr Roe")
+    app = blind(films)
+    assert "left apex" not in everything(app)
+    assert "You agreed" not in words(app)
+    say(app, what="finding", label="Mass", status="added")
+    button(app, "Commit and show the models").click().run()
+    assert app.text_input(key=f"comment-{films['low.png']}").value == "mass at the left apex"
+    assert (kept(films["low.png"]).comment, kept(films["low.png"]).version) == ("mass at the left apex", 2)
 
 
 def test_nothing_seen_is_an_answer_too(films):
