@@ -38,7 +38,7 @@ def unguard(sql) -> None:
 
 
 @given(st.sampled_from(sorted(ACTIONS)), NASTY, FACTS, NASTY)
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
 def test_a_row_read_back_says_what_was_written_and_follows_the_one_before(shared, action, subject, facts, actor):
     before, count = shared.audit(limit=1)
     shared.note(action, subject, facts, actor)

@@ -83,7 +83,7 @@ def test_an_export_is_private(store, ward, tmp_path):
 
 
 @given(screening=screenings(), review=REVIEWS)
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15)
 def test_whatever_was_said_of_a_film_stands_in_the_export_as_it_was(shared, tmp_path_factory, screening, review):
     named = replace(screening, identity=JANE)
     shared.save(named, NOON)

@@ -26,24 +26,15 @@ MINE, THEIRS = Review("agree", "mine", NOON), Review("disagree", "theirs", NOON)
 
 
 @pytest.fixture
-def settings(tmp_path) -> Settings:
-    return Settings(data_dir=tmp_path / "data")
-
-
-@pytest.fixture
-def store(settings):
-    opened = Store(settings)
-    opened.save(screened(), NOON)
-    yield opened
-    opened.close()
+def store(store):
+    store.save(screened(), NOON)
+    return store
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory):
-    opened = Store(Settings(data_dir=tmp_path_factory.mktemp("shared")))
-    opened.save(screened(), NOON)
-    yield opened
-    opened.close()
+def shared(shared):
+    shared.save(screened(), NOON)
+    return shared
 
 
 def screened(score: float = 0.5, sha256: str = KEY) -> Screening:
@@ -52,7 +43,7 @@ def screened(score: float = 0.5, sha256: str = KEY) -> Screening:
 
 
 @given(REVIEWS)
-@hypothesis_settings(max_examples=50)
+@hypothesis_settings(max_examples=25)
 def test_a_review_read_back_is_the_same_and_one_version_on(shared, review):
     before = shared.entry(KEY).review
     expected = before.version if before else 0

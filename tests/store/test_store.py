@@ -29,7 +29,7 @@ JSON = st.recursive(
 
 
 @given(screenings(), TIMES, st.booleans())
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 def test_a_screening_read_back_is_the_same(shared, screening, received_at, synthetic):
     shared.purge(screening.sha256)
     saved = shared.save(screening, received_at, synthetic=synthetic)
@@ -40,7 +40,7 @@ def test_a_screening_read_back_is_the_same(shared, screening, received_at, synth
 
 
 @given(st.from_regex(r"[a-z_.]{1,40}", fullmatch=True), JSON)
-@hypothesis_settings(max_examples=50)
+@hypothesis_settings(max_examples=25)
 def test_a_setting_read_back_is_the_same(shared, name, value):
     shared.put_setting(name, value)
     assert shared.get_setting(name, "absent") == value
