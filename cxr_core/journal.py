@@ -8,12 +8,13 @@ stay in the file and are not used.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
 from cxr_core.errors import RecordError
-from cxr_core.records import Screening
+from cxr_core.records import Identity, Screening
 from cxr_core.serial import from_json, screening_to_json
 
 
@@ -54,6 +55,8 @@ class Journal:
         now = datetime.now(UTC)
         if screening.sha256:  # an input whose bytes could not be had has no name to recall it by, and costs nothing
             line = self._of | {"at": now.isoformat(), "screening": screening_to_json(screening)}
+            if screening.identity and screening.identity.priority:  # of all that names a patient's study, this ranks it
+                line["priority"] = screening.identity.priority
             self._stream.write(json.dumps(line, allow_nan=False).encode() + b"\n")
             self._stream.flush()
             self._done[screening.sha256] = (screening, now)
@@ -69,6 +72,8 @@ class Journal:
             line = json.loads(text)
             if all(line[name] == value for name, value in self._of.items()):
                 screening = from_json(line["screening"])
+                if line.get("priority"):
+                    screening = replace(screening, identity=Identity(priority=str(line["priority"])))
                 self._done[screening.sha256] = (screening, datetime.fromisoformat(line["at"]))
         except (ValueError, KeyError, TypeError, RecordError):
             return  # cut short, or not ours: that image is screened again

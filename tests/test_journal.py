@@ -1,12 +1,14 @@
 """The journal of a batch run: what was finished is recalled exactly, whatever cut the run short."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from cxr_core.journal import Journal
-from cxr_core.records import Notice, Screening
+from cxr_core.records import Identity, Notice, Screening
 from tests.strategies import screenings
 
 KEY = "a" * 64
@@ -72,3 +74,14 @@ def test_a_complete_run_leaves_no_journal(tmp_path):
     with Journal(tmp_path / "out.part", KEY, 0.05) as journal:
         journal.remove()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_request_is_remembered_and_its_patient_is_not(tmp_path):
+    whose = Identity(patient_id="4711", patient_name="DOE^JANE", priority="STAT")
+    film = Screening("a.png", KEY, "refused", refusal=Notice("too_small", "1x1."), identity=whose)
+    path = tmp_path / "x.part"
+    with Journal(path, "m", 0.05) as journal:
+        journal.add(film)
+    assert not any(word in path.read_text() for word in ("4711", "DOE"))
+    with Journal(path, "m", 0.05) as journal:
+        assert journal.known(KEY) == replace(film, identity=Identity(priority="STAT"))
