@@ -7,7 +7,6 @@ import streamlit as st
 from ui import blind, state
 from ui.case import Case, beside_film
 from ui.context_view import patient_context
-from ui.dicom_exports import film_exports
 from ui.frame import empty, guarded, page, trouble
 from ui.opinions_view import opinions_note
 from ui.panel_view import conflict, findings, refused, signing, why_here, words
@@ -77,7 +76,6 @@ def review() -> None:
                 why_here(case)
                 opinions_note(item.entry.screening)
                 doubts(item, site)
-                film_exports(item.entry, site, case.window)
             remove_button(item.entry.key, site)
 
 

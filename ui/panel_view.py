@@ -10,6 +10,7 @@ import streamlit as st
 from cxr_core.records import LABELS, Review
 from ui import blind, desk, markup
 from ui.case import HEARD, NAMELESS, Case
+from ui.dicom_exports import film_exports
 from ui.findings import Row, Table, findings_table
 from ui.opinions_view import beside
 from ui.said import clock, sentences, signature
@@ -110,6 +111,8 @@ def signing(case: Case) -> None:
             facts = {"type": "primary", "help": "Key: Enter", "disabled": case.review.signed_at is not None}
             st.button("Sign off", key=f"sign-{case.entry.key}", on_click=case.sign, **facts)
         _reader()
+        if not case.blind:
+            film_exports(case.entry, case.site, case.window)
         signed = case.review.signed_at
         if signed and not case.blind:
             st.html(markup.quiet(f"Signed off by {signature(case.review)}, {clock(signed)}"), width="stretch")
