@@ -7,6 +7,7 @@ HL7) stand in dicom_exports.py.
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -94,11 +95,11 @@ class _Maker:
 
     def _written(self, what: str, write: Callable[[BinaryIO], int | Told]) -> BinaryIO:
         """A file without a name, which is gone from the disk once it was sent."""
-        stream: BinaryIO = tempfile.TemporaryFile(dir=_folder(self.site))  # noqa: SIM115 - its reader closes it
-        done = write(stream)
-        self._note(what, done.lines if isinstance(done, Told) else done)
-        stream.seek(0)
-        return stream
+        with tempfile.TemporaryFile(dir=_folder(self.site)) as stream:
+            done = write(stream)
+            stream.seek(0)
+            self._note(what, done.lines if isinstance(done, Told) else done)
+            return os.fdopen(os.dup(stream.fileno()), "rb")  # Streamlit takes no file that may be written to
 
     def _note(self, what: str, films: int) -> None:
         facts = {"what": what, "films": films, "identity": self.identity, "by": "page"}

@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime
 
 import pytest
+from streamlit.runtime.download_data_util import convert_data_to_bytes_and_infer_mime
 from streamlit.testing.v1 import AppTest
 
 from cxr_core.errors import StoreError
@@ -74,6 +75,14 @@ def test_a_name_leaves_only_where_it_is_asked_for(queue, what):
         assert SECRET.encode() not in stream.read()
     with getattr(maker(queue, identity=True), what)() as stream:
         assert SECRET.encode() in stream.read()
+
+
+@pytest.mark.parametrize("what", ["flagged", "worklist", "reviews"])
+def test_streamlit_takes_what_a_button_gives(queue, what):
+    sent, _ = convert_data_to_bytes_and_infer_mime(
+        getattr(maker(queue), what)(), unsupported_error=AssertionError("Streamlit cannot send this")
+    )
+    assert sent
 
 
 def test_what_left_is_in_the_audit_trail_and_nothing_stays_on_the_disk(queue):
