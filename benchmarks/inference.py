@@ -188,7 +188,7 @@ def render(subjects: list[Subject], chosen: argparse.Namespace) -> Section:
     how = (
         f"Measured {datetime.now(UTC):%Y-%m-%d}: {chosen.rounds} rounds of {chosen.seconds:g} s a subject and batch "
         f"size, interleaved; median, lowest and highest in brackets; {_CLOCKS[chosen.clock]}. Threads each: "
-        f"{chosen.threads}. Ours from prepared film to decoded, calibrated findings; other networks and runtimes without "
+        f"{chosen.threads}. Ours from prepared film to decoded, calibrated findings; others without "
         "decoding. Images a second and the ratio are at the batch size that suits each subject best. Peak memory is of "
         "the whole process."
     )

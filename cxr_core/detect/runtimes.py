@@ -45,7 +45,8 @@ def choose(card: ModelCard, settings: Settings) -> RuntimeKey:
 
 def runs_on(card: ModelCard, settings: Settings) -> str:
     """What a model is run with and on, for people; opens no network."""
-    count = threads(settings)
+    # Each reader asks the gate about its own film, so the films are what goes side by side.
+    count = 1 if card.role == "gate" else threads(settings)
     cpu = f"CPU, {count} thread{'s' if count > 1 else ''}"
     match choose(card, settings):
         case "litert":

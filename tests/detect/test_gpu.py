@@ -104,4 +104,5 @@ def test_a_gpu_is_called_by_its_makers_name(name):
 def test_the_card_says_where_a_model_runs(settings):
     (card,) = load_cards(settings)
     assert runs_on(card, settings) == "LiteRT in single precision on CPU, 1 thread"
+    assert runs_on(replace(card, role="gate"), replace(settings, threads=3)).endswith("CPU, 1 thread")
     assert runs_on(card, replace(settings, threads=3, runtime="tensorflow")) == "TensorFlow on CPU, 3 threads"
