@@ -7,7 +7,7 @@ import streamlit as st
 from cxr_core.errors import SettingsError
 from cxr_core.exchange.rules import Rules, read_rules
 from ui import state
-from ui.connections_view import EXAMPLE, destinations, last_received, processes, undelivered
+from ui.connections_view import EXAMPLE, destinations, last_received, notes, processes, undelivered
 from ui.frame import empty, guarded, page, trouble
 from ui.state import FILM
 
@@ -52,6 +52,7 @@ def connections() -> None:
             destinations(store, rules)
             st.subheader("Not delivered")
             undelivered(store, now, open_film)
+            notes(store, now)
 
 
 st.title("Connections")

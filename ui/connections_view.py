@@ -26,6 +26,8 @@ from ui.frame import told
 SHOWN = 12
 """Films that came last, and deliveries that are stuck: more would not be read here."""
 
+NOTES = 5
+
 _MOST = 10_000
 
 _TESTED = "connections-tested"
@@ -189,6 +191,20 @@ def undelivered(store: Store, now: datetime, open_film: Callable[[str], None]) -
             )
     if len(stuck) > SHOWN:
         st.html(markup.quiet(f"{len(stuck) - SHOWN} more are not shown; Send all again means them, too."))
+
+
+def notes(store: Store, now: datetime) -> None:
+    """What people should know of results that arrived, such as a film that had no study of its own."""
+    noted = store.outbox_latest(NOTES, "sent", noted=True)
+    if noted:
+        st.subheader("Delivered, with a note")
+    for item in noted:
+        entry = store.entry(item.key)
+        name = entry.screening.file if entry else "a film that was removed"
+        st.html(
+            f'<div class="cxr-parcel"><b>{escape(name)}</b> to {escape(item.destination)}, '
+            f"{ago(item.sent_at or now, now)}{markup.quiet(item.reason)}</div>"
+        )
 
 
 def _parcel(item: Parcel, store: Store, now: datetime) -> str:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from cxr_core.errors import CxrError, ExchangeError, NotExportable, PeerRefused, PeerUnreachable, StoreError
 from cxr_core.exchange import deliver
 from cxr_core.exchange.rules import Destination, Peer, Rules
-from cxr_core.outgoing import Made, Outgoing, result_version
+from cxr_core.outgoing import Exported, Made, Outgoing, result_version
 from cxr_core.store import Entry, Store
 from cxr_core.store.outbox import Arrived, Parcel, Sent
 
@@ -138,10 +138,11 @@ class Outbox:
             self._store.outbox_failed(parcel.id, f"{reason}; given up after {GIVE_UP_AFTER.days} days")
 
     def _attempt(self, parcel: Parcel, destination: Destination, calling: str) -> bool:
-        made = self._made(parcel, destination)
-        if made is None:  # overtaken, or withdrawn: what is due now gets a row of its own at the next look
+        exported = self._exported(parcel, destination)
+        if exported is None:  # overtaken, or withdrawn: what is due now gets a row of its own at the next look
             self._store.outbox_overtaken(parcel.id)
             return False
+        made = exported.made
         so_far = {item.format: item for item in parcel.objects if item.arrived != "no"}
         objects = [so_far.get(item.format) or Sent(item.format, item.identifier) for item in made]
         self._store.outbox_trying(parcel.id, objects)
@@ -157,11 +158,12 @@ class Outbox:
                 self._note(parcel, objects, number, "no")
                 raise
             self._note(parcel, objects, number, "yes")
-        self._store.outbox_sent(parcel, {"objects": [item.format for item in objects]})
+        note = " ".join(notice.message for notice in exported.notices)
+        self._store.outbox_sent(parcel, {"objects": [item.format for item in objects]}, note)
         _log.info("delivered version %d of a result to %s", parcel.version, destination.name)
         return True
 
-    def _made(self, parcel: Parcel, destination: Destination) -> tuple[Made, ...] | None:
+    def _exported(self, parcel: Parcel, destination: Destination) -> Exported | None:
         """The objects of this version, in the order to send; None if the result is another by now, or gone."""
         entry = self._store.entry(parcel.key, self._outgoing.models_key)
         if entry is None or result_version(entry) != parcel.digest:
@@ -177,7 +179,7 @@ class Outbox:
         }
         if moved:
             found = self._outgoing.export(parcel.key, destination.objects, replaces=before | moved)
-        return found.made if found.version == parcel.digest else None
+        return found if found.version == parcel.digest else None
 
     def _note(self, parcel: Parcel, objects: list[Sent], number: int, arrived: Arrived) -> None:
         objects[number] = replace(objects[number], arrived=arrived)

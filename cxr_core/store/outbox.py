@@ -143,14 +143,14 @@ class OutboxPart(Part):
         """Say which objects have arrived so far."""
         self._set(number, objects=_written(objects))
 
-    def outbox_sent(self, parcel: Parcel, facts: Mapping[str, Any]) -> None:
-        """Say that all of a version has arrived; written down in the audit trail, too."""
+    def outbox_sent(self, parcel: Parcel, facts: Mapping[str, Any], note: str = "") -> None:
+        """Say that all of a version has arrived; written down in the audit trail, too. ``note``: what to know of it."""
 
         def change(session: Session) -> None:
             row = session.get(OutboxRow, parcel.id)
             if row is None:
                 raise StoreError("this result is no longer in the outbox")
-            row.state, row.reason, row.sent_at = "sent", "", datetime.now(UTC)
+            row.state, row.reason, row.sent_at = "sent", cleaned(note), datetime.now(UTC)
             append(session, "delivered", parcel.key, {"to": parcel.destination, "version": parcel.version, **facts})
 
         self._change(change)
@@ -194,13 +194,18 @@ class OutboxPart(Part):
                 found.setdefault(destination, {})[cast("OutboxState", state)] = int(count)
         return found
 
-    def outbox_latest(self, limit: int, *states: OutboxState, key: str = "") -> tuple[Parcel, ...]:
-        """The versions that were made last, the latest first; of these states or this image only, if named."""
+    def outbox_latest(self, limit: int, *states: OutboxState, key: str = "", noted: bool = False) -> tuple[Parcel, ...]:
+        """The versions that were made last, the latest first; of these states or this image only, if named.
+
+        ``noted``: only those with a reason or a note.
+        """
         rows = select(OutboxRow, ImageRow.key).join(ImageRow, ImageRow.id == OutboxRow.image_id)
         if states:
             rows = rows.where(OutboxRow.state.in_(states))
         if key:
             rows = rows.where(ImageRow.key == key)
+        if noted:
+            rows = rows.where(OutboxRow.reason != "")
         with self._database.reading() as session:
             found = session.execute(rows.order_by(OutboxRow.id.desc()).limit(limit))
             return tuple(_parcel(row, of) for row, of in found)

@@ -126,6 +126,13 @@ def test_a_destination_that_does_not_answer_says_so(stuck, monkeypatch):
     assert "pacs answers" in words(app) and "C-ECHO answered in 3 ms" in words(app)
 
 
+def test_what_arrived_with_a_note_is_told(stuck, site):
+    made = site.outbox_add(site.entries()[0].key, "archive", "3", datetime.now(UTC))
+    site.outbox_sent(made, {}, "The film had no <study> of its own.")
+    told = words(open_page(PAGE))
+    assert "Delivered, with a note" in told and "no &lt;study&gt; of its own" in told
+
+
 def test_a_site_file_that_is_wrong_is_said_and_what_came_is_still_shown(stuck):
     state.settings().resolved_site_file.write_text("[exchange]\nport = 'no'\n")
     app = open_page(PAGE)

@@ -302,3 +302,6 @@ def test_a_film_without_a_study_of_its_own_leaves_with_its_report(site, world, s
     world.now = datetime.now(UTC)
     assert site.outbox.run() == 1
     assert [kind for _, kind, _ in world.arrived] == ["source", "sr"]
+    (parcel,) = site.store.outbox_latest(5, "sent", noted=True)
+    assert parcel.reason  # people are told what was wrong with it
+    assert not study or study not in parcel.reason
