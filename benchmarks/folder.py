@@ -45,6 +45,7 @@ def main(given: list[str] | None = None) -> int:
     parser.add_argument("--no-script", action="store_true", help="leave the script on TensorFlow out")
     of_site(parser)
     chosen = parser.parse_args(given)
+    chosen.command = report.command("folder", given)
     facts = report.facts()
     with tempfile.TemporaryDirectory() as place:
         paths = films.written(Path(place) / "films", chosen.files)
@@ -148,7 +149,7 @@ def _section(times: dict[str, list[float]], chosen: argparse.Namespace) -> Secti
         f"JPEG, two DICOM), in {chosen.rounds} parts that each went every way in turn; median, lowest and highest. "
         f"Networks: {chosen.networks}. Beyond the networks alone, ours costs {beyond:.0f}% (goal: less than 30%)."
     )
-    return Section("folder", "python -m benchmarks folder --write", rows, how)
+    return Section("folder", chosen.command, rows, how)
 
 
 if __name__ == "__main__":

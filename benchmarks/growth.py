@@ -32,6 +32,7 @@ def main(given: list[str] | None = None) -> int:
     parser.add_argument("--most", type=int, default=10_000, help="largest run")
     of_site(parser)
     chosen = parser.parse_args(given)
+    chosen.command = report.command("growth", given)
     facts, sizes = report.facts(), [size for size in SIZES if size <= chosen.most]
     seconds = [_seconds(size, chosen) for size in sizes]
     publish(_section(sizes, seconds, chosen), facts, write=chosen.write)
@@ -70,8 +71,7 @@ def _section(sizes: list[int], seconds: list[float], chosen: argparse.Namespace)
         f"Exponent: {exponent(sizes, seconds):.2f} (1 is in proportion)."
     )
     name = "growth" if chosen.networks == "shipped" else "growth without the networks"
-    command = "python -m benchmarks growth --write" + ("" if chosen.networks == "shipped" else " --networks none")
-    return Section(name, command, rows, how)
+    return Section(name, chosen.command, rows, how)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ def main(given: list[str] | None = None) -> int:
     parser.add_argument("--kind", choices=("mixed", "small"), default="mixed", help="1,024 pixels a side, or 128")
     of_site(parser)
     chosen = parser.parse_args(given)
+    chosen.command = report.command("memory", given)
     facts, kinds = report.facts(), films.MIXED if chosen.kind == "mixed" else films.SMALL
     held: list[float] = []
     with (
@@ -56,7 +57,7 @@ def _section(held: list[float], chosen: argparse.Namespace) -> Section:
         f"Measured {datetime.now(UTC):%Y-%m-%d}: {chosen.films:,} films ({chosen.kind}), networks: {chosen.networks}; "
         f"resident memory of all processes. From the third tenth on {slope(held, step):+.1f} MB a thousand films."
     )
-    return Section("memory", "python -m benchmarks memory --write", rows, how, words=0)
+    return Section("memory", chosen.command, rows, how, words=0)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ stay.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,11 @@ def replaced(known: str, name: str, text: str) -> str:
     sections = {part.partition("\n")[0][3:].strip(): part.strip() for part in parts}
     sections[name] = text
     return "\n\n".join([head.strip(), *sections.values()]) + "\n"
+
+
+def command(name: str, given: Sequence[str] | None) -> str:
+    """What was asked, as one would ask it again; ``given``: what ``main`` was given."""
+    return " ".join(["python -m benchmarks", name, *(sys.argv[1:] if given is None else given)])
 
 
 def facts() -> list[str]:
