@@ -79,9 +79,9 @@ def test_a_name_leaves_only_where_it_is_asked_for(queue, what):
 
 @pytest.mark.parametrize("what", ["flagged", "worklist", "reviews"])
 def test_streamlit_takes_what_a_button_gives(queue, what):
-    sent, _ = convert_data_to_bytes_and_infer_mime(
-        getattr(maker(queue), what)(), unsupported_error=AssertionError("Streamlit cannot send this")
-    )
+    fault = AssertionError("Streamlit cannot send this")
+    with getattr(maker(queue), what)() as stream:
+        sent, _ = convert_data_to_bytes_and_infer_mime(stream, unsupported_error=fault)
     assert sent
 
 
