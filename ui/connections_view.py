@@ -91,7 +91,7 @@ def _said(name: str, facts: Mapping[str, Any]) -> tuple[str, ...]:
         return f"{facts.get('aet', '')} on port {facts.get('port', '')}{tls}", counts, last
     if name == "watcher":
         return f"{facts.get('taken', 0):,} taken", f"{facts.get('pending', 0):,} still being written"
-    return (f"{facts.get('screened', 0):,} films since it started",)
+    return (f"films looked at since it started: {facts.get('screened', 0):,}",)
 
 
 def last_received(store: Store, now: datetime) -> None:

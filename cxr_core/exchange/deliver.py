@@ -161,7 +161,16 @@ def _connect(peer: Peer, _calling: str) -> str:
         with socket.create_connection((peer.host, peer.port), timeout=SECONDS[0]):
             return "the port answered"
     except OSError as exc:
-        raise PeerUnreachable(f"{peer.name} cannot be reached at its host and port ({type(exc).__name__})") from exc
+        raise PeerUnreachable(f"{peer.name} cannot be reached at its host and port: {_why(exc)}") from exc
+
+
+def _why(exc: OSError) -> str:
+    """A failed connection in words."""
+    if isinstance(exc, ConnectionRefusedError):
+        return "nobody listens there"
+    if isinstance(exc, TimeoutError):
+        return f"no answer within {SECONDS[0]:g} s"
+    return "its name is not known" if isinstance(exc, socket.gaierror) else "the network gave no way there"
 
 
 _SENDERS: Mapping[str, Callable[[Peer, Made, str], None]] = MappingProxyType(

@@ -94,6 +94,7 @@ def test_a_result_arrives_once(site, world):
     assert [site.outbox.run(), site.outbox.run(), site.another().run()] == [1, 0, 0]
     assert len(world.arrived) == 1
     assert site.states() == ["sent"]
+    assert site.store.outbox_latest(5, noted=True) == ()
     entries, total = site.store.audit(action="delivered")
     assert total == 1
     assert dict(entries[0].facts) == {"to": "archive", "version": 1, "objects": ["sr"]}
