@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from cxr_core.errors import RecordError
+from cxr_core.simulate import bounded
 from cxr_core.takeout import label_cards
 from ui import markup, state
 from ui.frame import guarded, page
@@ -33,7 +34,7 @@ def simulator() -> None:
     side, main = st.columns([1, 3], gap="large")
     try:
         with side, st.container(key="simulator"):
-            room = department(labels, rules.policy, rules.prevalence.own)
+            room = bounded(department(labels, rules.policy, rules.prevalence.own))
             tried = policy_inputs(rules.policy)
             st.button("Play with other films", help="The same department, another draw.", on_click=another_draw)
         with main:

@@ -153,8 +153,8 @@ def sentences(room: Department, outcomes: Sequence[Outcome]) -> list[str]:
     said = []
     if room.load >= 1:
         said.append(
-            "More comes than can be read. Waits grow for as long as that lasts, so these depend on the days played. No "
-            "order of reading helps: it only decides who waits."
+            "More comes than can be read. Waits grow for as long as that lasts; this was played for "
+            f"{room.days:.1f} days. No order of reading helps: it only decides who waits."
         )
     for kind, verb in (
         ("urgent", "Urgent films"),

@@ -4,7 +4,7 @@ In: a department (arrivals, reading times, readers, what the detector catches) a
 times by true urgency, and what queueing theory says they have to be. No stored film is looked at, and no clock.
 """
 
-from cxr_core.simulate.department import Department, Group, Studies, studies
+from cxr_core.simulate.department import Department, Group, Studies, bounded, studies
 from cxr_core.simulate.formulas import cobham, erlang_c, waiting_mean
 from cxr_core.simulate.orders import ALL, MISSED, Outcome, Waits, by_arrival, by_policy, by_score, compare, play
 
@@ -16,6 +16,7 @@ __all__ = [
     "Outcome",
     "Studies",
     "Waits",
+    "bounded",
     "by_arrival",
     "by_policy",
     "by_score",

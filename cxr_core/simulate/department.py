@@ -11,7 +11,7 @@ is the normal distribution. The probability that it gives is then the calibrated
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Literal
 
@@ -26,6 +26,8 @@ Floats = npt.NDArray[np.float64]
 
 MOST = 200_000
 """Films that one play may have: beyond it memory and patience end, and nothing new is learnt."""
+
+MOST_WAITING = 1_000
 
 _NORMAL = NormalDist()
 _NEVER = 1e-6
@@ -112,6 +114,17 @@ class Department:
     def spread_of_times(self) -> float:
         """Standard deviation of the reading times over their mean."""
         return 1.0 if self.spread == "exponential" else self.variation
+
+
+def bounded(department: Department) -> Department:
+    """The same for as many days as it takes until a queue that grows without end is MOST_WAITING films long.
+
+    Whoever is free looks at all who wait, so an endless queue would be played for ever and tell nothing more.
+    """
+    if department.load <= 1:
+        return department
+    growth = department.per_hour * 24 * (1 - 1 / department.load)
+    return replace(department, days=min(department.days, MOST_WAITING / growth))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

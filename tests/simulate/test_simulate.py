@@ -15,6 +15,7 @@ from cxr_core.simulate import (
     MISSED,
     Department,
     Group,
+    bounded,
     by_arrival,
     by_policy,
     by_score,
@@ -272,3 +273,16 @@ def test_the_worklists_order_brings_urgent_films_forward_and_keeps_the_work_the_
     assert ours.of("soon").mean.value < first.of("soon").mean.value
     assert ours.of("routine").mean.value > first.of("routine").mean.value, "what one gains another pays"
     assert ours.of(ALL).mean.value == pytest.approx(first.of(ALL).mean.value, rel=0.05)
+
+
+def test_a_queue_that_grows_without_end_is_played_until_it_is_long():
+    over = Department(per_hour=60.0, days=30)
+    short = bounded(over)
+    assert over.load > 1
+    assert short.days < 3
+    films = studies(short)
+    waits = play(films, short, by_arrival(films))
+    last = films.arrival[-1]
+    assert 700 < ((films.arrival <= last) & (films.arrival + waits > last)).sum() < 1300
+    assert bounded(Department()) == Department()
+    assert bounded(Department(per_hour=60.0, days=0.5)).days == 0.5
