@@ -1,10 +1,16 @@
 """Every page in both themes, filled: axe finds nothing serious that keeps a person from using it."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.browser.conftest import go, run_ended, settle
+from cxr_core.detect import load_cards
+from cxr_core.records import LABELS, Box, Finding, Identity, ImageFacts, Notice, Review, Screening
+from cxr_core.settings import Settings
+from cxr_core.store import Store
+from tests import fakes
+from tests.browser.conftest import go, settle
 from ui.frame import PAGES
 
 pytestmark = pytest.mark.browser
@@ -14,16 +20,28 @@ SERIOUS = ("serious", "critical")
 
 
 @pytest.fixture(scope="module")
-def filled(app, chromium):
-    """The generated samples in the worklist."""
-    context = chromium.new_context()
-    page = context.new_page()
-    page.set_default_timeout(120_000)
-    page.goto(f"{app.url}/Screen")
-    settle(page)
-    page.get_by_role("button", name="Load sample studies").click()
-    run_ended(page)
-    context.close()
+def filled(app):
+    """A film of every lane, put into the worklist past the networks, so that this takes no longer than the pages do."""
+    settings = Settings(data_dir=app.data)
+    store = Store(settings)
+    models = tuple(card.ref() for card in load_cards(settings))
+    now = datetime.now(UTC)
+    facts = ImageFacts(120, 100, "PA", "png")
+    doubt = Notice("inverted_mended", "The film was inverted and has been mended; compare with the original.")
+    kinds = [
+        {"scores": dict.fromkeys(LABELS, 0.9), "findings": (Finding("Mass", 0.9, Box(20, 20, 60, 60)),)},
+        {"scores": dict.fromkeys(LABELS, 0.01), "warnings": (doubt,)},
+        {"scores": dict.fromkeys(LABELS, 0.01)},
+        {"scores": dict.fromkeys(LABELS, 0.02), "identity": Identity(patient_id="7", priority="STAT")},
+    ]
+    for number, kind in enumerate(kinds):
+        key = store.add_film(fakes.film(200 + number))
+        made = Screening(f"film-{number}.png", key, "screened", image=facts, models=models, **kind)
+        store.save(made, now - timedelta(hours=9 * number))
+    refusal = Notice("not_an_image", "This is a text. Send a picture.")
+    store.save(Screening("notes.txt", "f" * 64, "refused", refusal=refusal, models=models), now)
+    store.save_review(key, Review("agree", "", now))
+    store.close()
     return app
 
 
