@@ -76,19 +76,23 @@ def entry_of(line: Any, reviews: Reviews) -> Entry:
     )
 
 
-@lru_cache(maxsize=20_000)
+_KEPT = 2_000
+"""Screenings and reviews kept as read, some 6 kB each: those of the rows a page shows, with room for a few pages."""
+
+
+@lru_cache(maxsize=_KEPT)
 def parsed(payload: str) -> Screening:
     """Screenings are frozen, so a page that lists thousands on every slider move may share them."""
     return from_json(json.loads(payload))
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=_KEPT)
 def review_in(payload: str) -> Review:
     """Reviews are frozen too."""
     return review_from_json(json.loads(payload))
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=_KEPT)
 def _result(payload: str) -> str:
     return result_of(parsed(payload))
 
