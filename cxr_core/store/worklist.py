@@ -252,16 +252,15 @@ def _judged(
 ) -> tuple[Bools, npt.NDArray[np.float64]]:
     """Which of the shown results a person has decided on, and the thresholds that were kept with it."""
     read, kept = np.zeros(len(ids), bool), np.full((len(ids), 9), np.nan)
-    by_id: dict[int, dict[int, Any]] = {}
-    for number, made, thresholds in rows:
-        by_id.setdefault(number, {})[index.get(made, -1)] = thresholds
-    mine = [
-        (place, by_id[number][models[place]]) for place, number in _places(ids, by_id) if models[place] in by_id[number]
-    ]
-    if mine:
-        places = np.array([place for place, _ in mine])
-        read[places] = True
-        kept[places] = unpacked([thresholds for _, thresholds in mine])
+    if not rows or not len(ids):
+        return read, kept
+    numbers = np.fromiter((row[0] for row in rows), np.int64, len(rows))
+    made = np.fromiter((index.get(row[1], -1) for row in rows), np.int64, len(rows))
+    order = np.argsort(ids)
+    places = order[np.minimum(np.searchsorted(ids[order], numbers), len(ids) - 1)]
+    mine = (ids[places] == numbers) & (models[places] == made)
+    read[places[mine]] = True
+    kept[places[mine]] = unpacked([row[2] for row in rows])[mine]
     return read, kept
 
 
