@@ -1,7 +1,8 @@
-"""What all commands share: exit codes, what is wrong with paths, and how that is said."""
+"""What all commands share: exit codes, what is wrong with paths, how that is said, and who calls."""
 
 from __future__ import annotations
 
+import getpass
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +19,14 @@ def fail(message: str, code: int) -> int:
     """Say on stderr what is wrong; returns the code."""
     print(f"python -m cxr_core: {message}", file=sys.stderr)
     return code
+
+
+def caller() -> str:
+    """Who runs the command, as the system knows them: for the audit trail."""
+    try:
+        return f"command line: {getpass.getuser()}"
+    except (KeyError, OSError):  # a container's user without a name
+        return "command line"
 
 
 def misuse(paths: Sequence[Path], outputs: Sequence[Path]) -> str | None:

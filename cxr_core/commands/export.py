@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cxr_core.commands.console import MISUSE, NOTHING, OK, OpenScreener, fail
+from cxr_core.commands.console import MISUSE, NOTHING, OK, OpenScreener, caller, fail
 from cxr_core.errors import DeliveryFailed, NotExportable
 from cxr_core.settings import Settings
 from cxr_core.store import Store
@@ -69,10 +69,13 @@ def exported(args: argparse.Namespace, settings: Settings, _open: OpenScreener) 
         if wrong:
             return fail(wrong, MISUSE)
         args.out.mkdir(parents=True, exist_ok=True)
-        failed = [key for key in keys if not _one(key, formats, args, outgoing, settings)]
-        for key in set(keys) - set(failed):
-            store.note("exported", key, {"formats": list(formats), "by": "command"})
-    return NOTHING if failed else OK
+        whole = True
+        for key in keys:
+            written, taken = _one(key, formats, args, outgoing, settings)
+            if written:  # also where a server did not take them: the files are there, and name a patient
+                store.note("exported", key, {"formats": list(written), "by": "command"}, caller())
+            whole = whole and taken
+    return OK if whole else NOTHING
 
 
 def _unclear(text: str, keys: tuple[str, ...], store: Store) -> str:
@@ -85,19 +88,22 @@ def _unclear(text: str, keys: tuple[str, ...], store: Store) -> str:
     return ""
 
 
-def _one(key: str, formats: tuple[str, ...], args: argparse.Namespace, outgoing: Outgoing, settings: Settings) -> bool:
-    """Export one image; whether it gave a file, and a server took it if one was asked to."""
+def _one(
+    key: str, formats: tuple[str, ...], args: argparse.Namespace, outgoing: Outgoing, settings: Settings
+) -> tuple[tuple[str, ...], bool]:
+    """Export one image: the formats that were written, and whether all went well, a server's part too."""
     try:
         done = outgoing.export(key, formats, every_box=args.all_boxes)
     except NotExportable as exc:
         print(f"{key[:12]}: {exc}", file=sys.stderr)
-        return False
+        return (), False
     for notice in done.notices:
         print(f"{key[:12]}: {notice.message}", file=sys.stderr)
     for made in done.made:
         _keep(args.out / made.name, made.data)
         print(f"{args.out / made.name}  {made.media_type}  {made.identifier}")
-    return not args.post or all(_posted(made, args.post, settings) for made in done.made if made.format == "fhir")
+    bundles = [made for made in done.made if made.format == "fhir" and args.post]
+    return tuple(made.format for made in done.made), all(_posted(made, args.post, settings) for made in bundles)
 
 
 def _posted(made: Made, url: str, settings: Settings) -> bool:

@@ -7,7 +7,6 @@ patient's number is never printed; give it on the standard input ("-") to keep i
 from __future__ import annotations
 
 import argparse
-import getpass
 import json
 import sys
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cxr_core.commands.console import NOTHING, OK, OpenScreener, fail
+from cxr_core.commands.console import NOTHING, OK, OpenScreener, caller, fail
 from cxr_core.settings import Settings
 from cxr_core.store import Store
 from cxr_core.store.audit import ACTIONS, AuditEntry
@@ -97,7 +96,7 @@ def listed(args: argparse.Namespace, settings: Settings, _open: OpenScreener) ->
 def exported(args: argparse.Namespace, settings: Settings, _open: OpenScreener) -> int:
     """Write a patient's folder; returns the exit code."""
     with _store(settings) as store:
-        found = store.patient_export(_number(args.patient), args.to, issuer=args.issuer, actor=_user())
+        found = store.patient_export(_number(args.patient), args.to, issuer=args.issuer, actor=caller())
     print(f"{found.images} images, {found.films} films in {args.to}; it names the patient", file=sys.stderr)
     for key in found.missing:
         print(f"without its film, which is damaged or was never kept: {key}", file=sys.stderr)
@@ -112,7 +111,7 @@ def erased(args: argparse.Namespace, settings: Settings, _open: OpenScreener) ->
             count = len(store.patient_keys(number, args.issuer))
             print(f"{count} images would be erased; give --yes to erase them", file=sys.stderr)
             return OK
-        count = store.erase_patient(number, issuer=args.issuer, actor=_user())
+        count = store.erase_patient(number, issuer=args.issuer, actor=caller())
     if not count:
         return fail("there is nothing of this patient here", NOTHING)
     print(f"{count} images erased. Copies in backups and in other systems are not", file=sys.stderr)
@@ -130,7 +129,7 @@ def retained(args: argparse.Namespace, settings: Settings, _open: OpenScreener) 
         print(f"films that no row names, a day old or more: {len(due.stray)}")
         print(f"left behind by downloads and films half received, a day ago or earlier: {due.leftovers}")
         if args.apply:
-            store.apply_retention(due, _user())
+            store.apply_retention(due, caller())
     if due.total:
         print("erased" if args.apply else "nothing was erased; give --apply to erase them", file=sys.stderr)
     return OK
@@ -148,14 +147,6 @@ def _store(settings: Settings) -> Iterator[Store]:
 
 def _number(said: str) -> str:
     return sys.stdin.readline().rstrip("\r\n") if said == "-" else said
-
-
-def _user() -> str:
-    """Who runs the command, as the system knows them."""
-    try:
-        return f"command line: {getpass.getuser()}"
-    except (KeyError, OSError):  # a container's user without a name
-        return "command line"
 
 
 def _as_json(row: AuditEntry) -> str:

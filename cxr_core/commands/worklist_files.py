@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 from tqdm import tqdm
 
-from cxr_core.commands.console import MISUSE, NOTHING, OK, OpenScreener, fail, misuse
+from cxr_core.commands.console import MISUSE, NOTHING, OK, OpenScreener, caller, fail, misuse
 from cxr_core.detect import load_cards
 from cxr_core.export.bundle import Asked, check, write_bundle
 from cxr_core.export.reviews import LEFT_OUT, write_reviews
@@ -79,7 +79,7 @@ def worklist_exported(args: argparse.Namespace, settings: Settings, _open: OpenS
             with _whole(path) as stream:
                 told = _write(what, stream, queue, store, painter)
             facts = {"what": what, "films": len(queue), "identity": args.identity, "by": "command"}
-            store.note("exported", what, facts)
+            store.note("exported", what, facts, caller())
             print(f"{path}: {told}", file=sys.stderr)
     return OK
 

@@ -26,8 +26,8 @@ from cxr_core.errors import (
     PeerUnreachable,
 )
 from cxr_core.exchange.dicomweb import SECONDS, WRONG_ADDRESS, Archive, began, password, session_for
-from cxr_core.exchange.listener import quieten
-from cxr_core.exchange.rules import Peer
+from cxr_core.exchange.quiet import quieten
+from cxr_core.exchange.rules import Peer, Tls
 from cxr_core.exchange.syntaxes import VERIFICATION
 
 if TYPE_CHECKING:  # the writers of all formats take a second to load, and asking a destination needs none
@@ -113,9 +113,11 @@ def _qido(peer: Peer, _calling: str) -> str:
 def _fhir(peer: Peer, made: Made, _calling: str) -> None:
     from cxr_core.export import fhir_client  # noqa: PLC0415 - as above
 
-    authorities = peer.tls.authorities if peer.tls else ""
+    tls = peer.tls or Tls()
+    tls.client()  # says what is wrong with a file
+    own = (tls.certificate, tls.key or None)
     try:
-        fhir_client.post(made.data, peer.url, token=password(peer), ca=authorities)
+        fhir_client.post(made.data, peer.url, token=password(peer), ca=tls.authorities, own=own)
     except DeliveryFailed as exc:
         raise _translated(exc, peer) from exc
 

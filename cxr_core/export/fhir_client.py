@@ -29,8 +29,18 @@ class PostAnswer:
     location: str
 
 
-def post(bundle: bytes, url: str, *, token: str = "", timeout: float = TIMEOUT, ca: str = "") -> PostAnswer:
+def post(  # noqa: PLR0913 - a bundle, where to, and what proves who we both are
+    bundle: bytes,
+    url: str,
+    *,
+    token: str = "",
+    timeout: float = TIMEOUT,
+    ca: str = "",
+    own: tuple[str, str | None] = ("", None),
+) -> PostAnswer:
     """Send a bundle; ``token`` goes along as a bearer token, ``ca`` is a file of certificates to trust instead of all.
+
+    ``own`` are the files of our certificate and its key, None where one file holds both.
 
     It may be sent again without harm: every entry is created only if its identifier is not there yet.
     """
@@ -52,6 +62,7 @@ def post(bundle: bytes, url: str, *, token: str = "", timeout: float = TIMEOUT, 
                 headers=headers,
                 timeout=timeout,
                 verify=ca or True,
+                cert=_shown(own),
                 allow_redirects=False,
                 stream=True,
             )
@@ -63,6 +74,12 @@ def post(bundle: bytes, url: str, *, token: str = "", timeout: float = TIMEOUT, 
         raise DeliveryFailed(f"the FHIR server did not answer within {timeout:g} seconds") from exc
     except requests.RequestException as exc:
         raise DeliveryFailed(f"the FHIR server cannot be reached ({type(exc).__name__})") from exc
+
+
+def _shown(own: tuple[str, str | None]) -> tuple[str, str] | str | None:
+    """Our certificate as requests wants to be told of it."""
+    certificate, key = own
+    return (certificate, key) if certificate and key else certificate or None
 
 
 def _body(answer: requests.Response) -> bytes:

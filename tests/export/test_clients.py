@@ -28,7 +28,7 @@ def taken(count: int = ENTRIES, status: str = "201 Created") -> bytes:
 
 
 @contextmanager
-def fhir_server(status: int, body: bytes, *, length: int | None = None, headers=(), wait: float = 0):
+def fhir_server(status: int, body: bytes, *, length: int | None = None, headers=(), wait: float = 0, tls=None):
     """A server that gives one answer to everything; yields its URL and what it was sent."""
     heard: list[tuple[dict[str, str], bytes]] = []
     stop = threading.Event()
@@ -49,10 +49,12 @@ def fhir_server(status: int, body: bytes, *, length: int | None = None, headers=
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}/fhir", heard
+        yield f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}/fhir", heard
     finally:
         stop.set()
         server.shutdown()
@@ -220,6 +222,19 @@ def certificate(tmp_path_factory):
     except FileNotFoundError:
         pytest.skip("openssl is not here: install the Debian package openssl")
     return folder / "cert.pem", folder / "key.pem"
+
+
+def test_a_fhir_server_that_asks_who_we_are_is_shown_our_certificate(certificate):
+    cert, key = map(str, certificate)
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(cert, key)
+    server.load_verify_locations(cert)
+    server.verify_mode = ssl.CERT_REQUIRED
+    with fhir_server(200, taken(), tls=server) as (url, heard):
+        with pytest.raises(DeliveryFailed):
+            post(BUNDLE, url, ca=cert)
+        assert post(BUNDLE, url, ca=cert, own=(cert, key)).status == 200
+    assert len(heard) == 1
 
 
 def test_over_tls_a_known_certificate_is_trusted_and_an_unknown_one_is_not(certificate):
