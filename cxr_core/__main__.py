@@ -1,7 +1,7 @@
 """The command line: ``python -m cxr_core screen PATH...``, and what it runs on.
 
-In: paths of films. Out: JSON lines or a CSV table, progress on stderr, an exit code. Nothing is written into the app's
-worklist. ``--help`` of each command is its documentation; what it does stands in commands/.
+In: a command and its arguments. Out: what it writes, progress and errors on stderr, an exit code. ``--help`` of each
+command is its documentation; what it does stands in commands/. ``screen`` writes nothing into the app's worklist.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     copies = commands.add_parser(
         "deidentify",
         help="write copies of films without their patients",
-        description="Copies DICOM, PNG and JPEG films into OUT without their patients (PS3.15 annex E, basic\n"
+        description="Copies DICOM, PNG and JPEG films into DIR without their patients (PS3.15 annex E, basic\n"
         "profile): "
         "one pseudonym a patient, dates moved by days of the patient's own, UIDs remapped. Pixels are not changed.",
         epilog=_DEIDENTIFY_EPILOG,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import subprocess
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +22,7 @@ from cxr_core.errors import CxrError, SettingsError
 from cxr_core.exchange.fetching import Wanted, fetch_films
 from cxr_core.exchange.listener import Listener
 from cxr_core.exchange.pulse import Pulse
-from cxr_core.exchange.rules import Rules, read_rules
+from cxr_core.exchange.rules import AE_TITLE, Rules, read_rules
 from cxr_core.exchange.watcher import Watcher
 from cxr_core.exchange.worker import Worker, alone
 from cxr_core.settings import Settings
@@ -42,8 +44,8 @@ def add_exchange(commands: Any) -> None:
         description="Listens for C-STORE and C-ECHO until it is stopped. Rules stand in [exchange] of the site file.",
     )
     listen.set_defaults(run=listened)
-    listen.add_argument("--aet", help="AE title (default: aet in the site file, else CXRSCREEN)")
-    listen.add_argument("--port", type=int, help="port (default: port in the site file, else 11112)")
+    listen.add_argument("--aet", type=_title, help="AE title (default: aet in the site file, else CXRSCREEN)")
+    listen.add_argument("--port", type=_port, help="port (default: port in the site file, else 11112)")
     listen.add_argument("--host", help="address to listen on (default: host in the site file, else all)")
     listen.add_argument("--only-receive", action="store_true", help="leave screening and delivery to 'work'")
     work = commands.add_parser(
@@ -60,7 +62,7 @@ def add_exchange(commands: Any) -> None:
     watch.set_defaults(run=watched)
     watch.add_argument("folder", type=Path, metavar="FOLDER", help="the folder, with all below it")
     watch.add_argument(
-        "--settle", type=float, default=2.0, metavar="SECONDS",
+        "--settle", type=_seconds, default=2.0, metavar="SECONDS",
         help="a file that has not changed for so long is complete (default: %(default)s)",
     )  # fmt: skip
     watch.add_argument("--poll", action="store_true", help="look at the folder again and again: for network drives")
@@ -83,6 +85,28 @@ def add_exchange(commands: Any) -> None:
     work.add_argument("--once", action="store_true", help="end when nothing waits and what is due was tried")
     work.add_argument("--with-parent", action="store_true", help=argparse.SUPPRESS)
     work.add_argument("--all", metavar="DESTINATION", help="first let every result of the store be due there")
+
+
+def _title(text: str) -> str:
+    if not AE_TITLE.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"must be an AE title, 1 to 16 characters without a backslash, got {text!r}")
+    return text
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"must be a whole number between 0 (any free port) and 65535, got {text!r}")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0.0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a number of seconds, 0 or more, got {text!r}")
+    return value
 
 
 def listened(args: argparse.Namespace, settings: Settings, _open: OpenScreener) -> int:
@@ -113,9 +137,12 @@ def listened(args: argparse.Namespace, settings: Settings, _open: OpenScreener) 
 def watched(args: argparse.Namespace, settings: Settings, _open: OpenScreener) -> int:
     """Watch a folder until a signal comes."""
     _set_up_log()
+    if not args.only_receive:
+        read_rules(settings)  # a site file that makes no sense is said at once, not by a worker that cannot begin
     stopping = threading.Event()
     store = Store(settings)
     watcher = Watcher(args.folder, store, settings, settle=args.settle, polling=args.poll)
+    _log.info("watching the folder; a file counts as complete after %g s without a change", args.settle)
     with _on_signals(stopping.set), Pulse(store, "watcher", watcher.facts), _beside(not args.only_receive):
         watcher.run(stopping.is_set)
     store.close()
@@ -138,8 +165,8 @@ def fetched(args: argparse.Namespace, settings: Settings, open_screener: OpenScr
     )
     lock = None if args.only_receive else alone(settings.data_dir)
     if lock:
-        Worker(settings, store, open_screener(settings), _changing(settings)).screen_waiting()
-        lock.close()
+        with lock:
+            Worker(settings, store, open_screener(settings), _changing(settings)).screen_waiting()
     store.close()
     return NOTHING if told.failed and not told.fetched else OK
 
@@ -174,12 +201,12 @@ def _worked(  # noqa: PLR0913, PLR0917 - one command, in two functions
         if args.once:
             return OK if args.all else fail("another process is screening for this data folder", MISUSE)
         lock = alone(settings.data_dir)
-    if not stopping.is_set():
+    if lock is None:  # we were stopped while another had it
+        return OK
+    with lock:
         worker = Worker(settings, store, open_screener(settings), rules)
         with Pulse(store, "worker", lambda: {"screened": worker.done}):
             _work(worker, _outbox(settings, store, rules), stopping, once=args.once)
-    if lock:
-        lock.close()
     return OK
 
 
@@ -203,21 +230,25 @@ def _work(worker: Worker, outbox: Outbox, stopping: threading.Event, *, once: bo
     """Deliver in a thread of its own, so that a slow destination holds up no screening."""
 
     def deliver() -> None:
-        while not stopping.is_set():
-            _attempted(lambda: outbox.run(stopping.is_set))
-            if stopping.wait(_LOOK_SECONDS):
-                return
+        try:
+            while not stopping.wait(_LOOK_SECONDS):
+                _attempted(lambda: outbox.run(stopping.is_set))
+        finally:
+            stopping.set()  # one half of the work that ended by a bug must not look alive: whoever watches starts anew
 
     if once:
         worker.screen_waiting(stopping.is_set)
         outbox.run(stopping.is_set)
         return
-    thread = threading.Thread(target=deliver, name="deliver")
-    thread.start()
-    while not stopping.is_set():
-        _attempted(lambda: worker.screen_waiting(stopping.is_set))
-        stopping.wait(_LOOK_SECONDS)
-    thread.join()
+    with ThreadPoolExecutor(1, "deliver") as pool:
+        delivering = pool.submit(deliver)
+        try:
+            while not stopping.is_set():
+                _attempted(lambda: worker.screen_waiting(stopping.is_set))
+                stopping.wait(_LOOK_SECONDS)
+        finally:
+            stopping.set()
+        delivering.result()
 
 
 def _attempted(step: Callable[[], object]) -> None:
@@ -276,7 +307,9 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 
 def _end_with_parent(stopping: threading.Event) -> None:
-    sys.stdin.buffer.read()
+    """Not by sys.stdin, whose lock this thread would hold when the interpreter ends: it dies of that."""
+    while os.read(0, 4096):
+        pass
     stopping.set()
 
 

@@ -19,7 +19,7 @@ import requests
 from dicomweb_client.api import DICOMwebClient
 
 from cxr_core.errors import PeerRefused, PeerUnclear, PeerUnreachable, SettingsError
-from cxr_core.exchange.listener import quieten
+from cxr_core.exchange.quiet import quieten
 from cxr_core.exchange.rules import Peer
 
 T = TypeVar("T")
@@ -190,10 +190,11 @@ def _identifier(item: Any, tag: str) -> str:
 
 
 def session_for(peer: Peer) -> requests.Session:
-    """A session that trusts whom the site trusts, and shows who we are."""
+    """A session that trusts whom the site trusts, and shows who we are; SettingsError if its files cannot be used."""
     made = requests.Session()
     made.trust_env = False  # a proxy of the environment is not where patients' films belong
     if peer.tls:
+        peer.tls.client()  # says what is wrong with a file; requests would raise an OSError that quotes its path
         made.verify = peer.tls.authorities or True
         if peer.tls.certificate:
             made.cert = (peer.tls.certificate, peer.tls.key) if peer.tls.key else peer.tls.certificate

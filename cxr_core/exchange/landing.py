@@ -83,8 +83,8 @@ class Landing:
         with self._turn:
             if not mine.done:
                 self._record()
-        if mine.error:
-            raise mine.error
+        if mine.error or not mine.done:  # not done: the thread that recorded all ended in between
+            raise mine.error or StoreError("a film could not be recorded; send it again")
         return mine.new
 
     def _record(self) -> None:

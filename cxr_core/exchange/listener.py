@@ -19,7 +19,6 @@ from typing import Any, cast
 
 from pydicom.uid import UID
 from pynetdicom import AE, evt
-from pynetdicom import _config as pynetdicom_config
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_messages import C_STORE_RQ, DIMSEMessage
@@ -28,6 +27,7 @@ from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAsso
 
 from cxr_core.errors import SettingsError, StoreError
 from cxr_core.exchange.landing import Landing, Piecewise, TooMuch
+from cxr_core.exchange.quiet import quieten
 from cxr_core.exchange.rules import Rules
 from cxr_core.exchange.syntaxes import FILM_CLASSES, TRANSFER_SYNTAXES, VERIFICATION, file_head
 from cxr_core.settings import Settings
@@ -62,7 +62,9 @@ class Listener:
             self._server = self._make_server(rules)
         except OSError as exc:
             self._landing.close()
-            raise SettingsError(f"port {rules.port} cannot be listened on ({exc.strerror}); choose another") from exc
+            where = f"port {rules.port}" + (f" of {rules.host}" if rules.host else "")
+            another = "another port, or another host" if rules.host else "another"
+            raise SettingsError(f"{where} cannot be listened on ({exc.strerror}); choose {another}") from exc
         self._ae._servers.append(self._server)
 
     @property
@@ -150,12 +152,17 @@ class Listener:
             )  # fmt: skip
 
     def _rejected(self, event: evt.Event) -> None:
+        """By the order in which the titles and the number are looked at, so that the log says what to change."""
         asked: Any = event.assoc.requestor.primitive
-        self._counts.refused("an association was rejected: AE title, or too many at once")
-        _log.warning(
-            "rejected an association of %r to %r: not an AE title of this site, or too many at once",
-            str(asked.calling_ae_title), str(asked.called_ae_title),
-        )  # fmt: skip
+        calling, called = (str(title).strip() for title in (asked.calling_ae_title, asked.called_ae_title))
+        if self.rules.senders and calling not in self.rules.senders:
+            why = f"{calling!r} is not among the senders of the site file"
+        elif called != self.rules.aet:
+            why = f"it called {called!r}, and we are {self.rules.aet!r}"
+        else:
+            why = f"{self.rules.associations} stand already"
+        self._counts.refused(f"an association was rejected: {why}")
+        _log.warning("rejected an association of %r to %r: %s", calling, called, why)
 
 
 class _Counts:
@@ -218,9 +225,7 @@ class _Stream(BytesIO):
         self.film = self._server.begin()
         command, context = self._message.command_set, self._association._accepted_cx.get(self._message.context_id or 0)
         self.instance = str(command.get("AffectedSOPInstanceUID", "") or "")
-        if (
-            len(self.instance) > 64
-        ):  # a film is not lost because its number is too long; the answer carries a part of it
+        if len(self.instance) > 64:  # no reason to lose a film; the answer carries a part of it
             command.AffectedSOPInstanceUID = UID(self.instance[:64])
         syntax = str(context.transfer_syntax[0]) if context and context.transfer_syntax else ""
         self.film.write(file_head(str(command.get("AffectedSOPClassUID", "")), self.instance, syntax))
@@ -337,10 +342,3 @@ def _named(context: Any) -> str:
     """A SOP class in words, or as a number of the standard's form; nothing else that a stranger may have sent."""
     uid = UID(str(context.abstract_syntax))
     return uid.name if uid.name != uid or uid.is_valid else "something that is no SOP class"
-
-
-def quieten() -> None:
-    """Keep foreign words out of the log: they may quote a film's header."""
-    pynetdicom_config.LOG_HANDLER_LEVEL = "none"
-    for name in ("pynetdicom", "pydicom", "dicomweb_client", "retrying", "urllib3"):
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)

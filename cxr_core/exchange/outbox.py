@@ -12,7 +12,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from cxr_core.errors import CxrError, ExchangeError, NotExportable, PeerRefused, PeerUnreachable, StoreError
+from cxr_core.errors import (
+    CxrError,
+    ExchangeError,
+    NotExportable,
+    PeerRefused,
+    PeerUnreachable,
+    SettingsError,
+    StoreError,
+)
 from cxr_core.exchange import deliver
 from cxr_core.exchange.rules import Destination, Peer, Rules
 from cxr_core.outgoing import Exported, Made, Outgoing, result_version
@@ -115,7 +123,7 @@ class Outbox:
         """One attempt; whether all of the version has arrived."""
         try:
             return self._attempt(parcel, destination, calling)
-        except PeerUnreachable as exc:
+        except (PeerUnreachable, SettingsError) as exc:  # a password or TLS file that is missing speaks of the site
             away.add(destination.name)
             self._store.outbox_put_off_all(destination.name, str(exc), self._clock() + pause(parcel.attempts + 1))
             self._over_age(parcel, str(exc))
@@ -131,6 +139,11 @@ class Outbox:
             raise
         except CxrError as exc:
             self._store.outbox_failed(parcel.id, str(exc))
+        except Exception as exc:  # noqa: BLE001 - a bug, or a file nobody foresaw: one result holds up no other
+            # Not its words: those of foreign libraries quote headers.
+            told = f"this result could not be made or sent ({type(exc).__name__})"
+            _log.error("%s: %s", destination.name, told)
+            self._store.outbox_failed(parcel.id, told)
         return False
 
     def _over_age(self, parcel: Parcel, reason: str) -> None:

@@ -29,7 +29,7 @@ OBJECTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """What each kind of destination can be given; the first two unless the site says otherwise."""
 
-_AE_TITLE = re.compile(r"[!-\[\]-~](?:[ -\[\]-~]{0,14}[!-\[\]-~])?")  # PS3.5 6.2, AE: no backslash, no spaces around
+AE_TITLE = re.compile(r"[!-\[\]-~](?:[ -\[\]-~]{0,14}[!-\[\]-~])?")  # PS3.5 6.2, AE: no backslash, no spaces around
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,39}")
 
 
@@ -226,7 +226,7 @@ def _place(text: str, folder: Path) -> str:
 
 def _ae_title(table: Section, key: str, default: str) -> str:
     value = table.text(key, default)
-    if not _AE_TITLE.fullmatch(value):
+    if not AE_TITLE.fullmatch(value):
         raise table.wrong(key, "an AE title: 1 to 16 characters, no backslash", value)
     return value
 
@@ -234,7 +234,7 @@ def _ae_title(table: Section, key: str, default: str) -> str:
 def _ae_titles(table: Section) -> tuple[str, ...]:
     found = table.texts("senders")
     for value in found:
-        if not _AE_TITLE.fullmatch(value):
+        if not AE_TITLE.fullmatch(value):
             raise table.wrong("senders", "a list of AE titles of 1 to 16 characters each", list(found))
     return found
 

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -9,6 +11,7 @@ import pytest
 
 from cxr_core.__main__ import main
 from cxr_core.exchange.landing import Landing
+from cxr_core.exchange.outbox import Outbox
 from cxr_core.exchange.worker import alone
 from cxr_core.pipeline import Screener
 from cxr_core.settings import Settings
@@ -116,6 +119,51 @@ def test_a_site_file_that_is_wrong_ends_it_before_it_begins(data, capsys):
     for command in (["listen"], ["work", "--once"], ["fetch", "x"]):
         assert run(*command) == 2
         assert "port in [exchange]" in capsys.readouterr().err
+
+
+def test_watch_does_not_begin_where_its_worker_could_not(data, capsys, tmp_path):
+    (data / "site.toml").write_text("[exchange]\nport = -1\n")
+    assert run("watch", str(tmp_path)) == 2
+    assert "port in [exchange]" in capsys.readouterr().err
+
+
+def test_a_worker_that_cannot_begin_says_so_and_no_more(data):
+    """Its input stays open, as that of a worker beside a listener does."""
+    (data / "site.toml").write_text("[exchange]\nport = -1\n")
+    command = [sys.executable, "-m", "cxr_core", "work", "--with-parent"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.wait(60) == 2
+        said = process.stderr.read()
+    assert "port in [exchange]" in said
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["listen", "--port", "99999"], "between 0 (any free port) and 65535"),
+        (["listen", "--port", "-1"], "between 0 (any free port) and 65535"),
+        (["listen", "--aet", "A TITLE THAT IS TOO LONG"], "1 to 16 characters"),
+        (["listen", "--aet", ""], "1 to 16 characters"),
+        (["watch", ".", "--settle", "-3"], "0 or more"),
+        (["watch", ".", "--settle", "soon"], "0 or more"),
+    ],
+)
+def test_an_argument_that_makes_no_sense_is_said(data, capsys, arguments, said):
+    with pytest.raises(SystemExit) as ended:
+        run(*arguments)
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_delivery_that_ends_by_a_bug_ends_the_work(data, held, monkeypatch):
+    def broken(*_arguments):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Outbox, "run", broken)
+    with pytest.raises(ZeroDivisionError):
+        run("work")
+    assert held.heartbeat("worker").facts["ended"]
 
 
 def test_watch_takes_what_is_put_there(data, held, tmp_path):

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cxr_core.errors import PeerRefused, PeerUnclear, PeerUnreachable
+from cxr_core.errors import PeerRefused, PeerUnclear, PeerUnreachable, SettingsError
 from cxr_core.exchange import deliver
-from cxr_core.exchange.rules import Peer
+from cxr_core.exchange.rules import Peer, Tls
 from cxr_core.intake import take_in
 from cxr_core.outgoing import Outgoing
 from cxr_core.pipeline import Screener
@@ -150,3 +150,13 @@ def test_nobody_at_the_other_end_means_that_nothing_left(made):
         peer = Peer("away", kind, host="127.0.0.1", port=9, aet="AWAY", url="http://127.0.0.1:9/x")
         with pytest.raises(PeerUnreachable):
             deliver.send(peer, made[found], CALLING)
+
+
+@pytest.mark.parametrize(("kind", "wanted"), [("dicomweb", "sr"), ("fhir", "fhir")])
+def test_a_tls_file_that_is_missing_speaks_of_the_site_file_and_not_of_the_network(made, kind, wanted):
+    peer = Peer("archive", kind, url="https://127.0.0.1:9/x", tls=Tls(authorities="/nowhere/hospital.pem"))
+    with pytest.raises(SettingsError, match="TLS file") as error:
+        deliver.send(peer, made[wanted], CALLING)
+    assert "nowhere" not in str(error.value)
+    with pytest.raises(SettingsError, match="TLS file"):
+        deliver.answers(peer, CALLING)

@@ -93,15 +93,21 @@ def test_the_names_that_people_see_differ_and_name_no_patient(listen, store):
 
 
 @pytest.mark.parametrize(
-    ("called", "calling", "reason"), [("OTHER", "XRAY1", 7), ("CXRSCREEN", "STRANGER", 3)], ids=["called", "calling"]
+    ("called", "calling", "reason", "told"),
+    [
+        ("OTHER", "XRAY1", 7, "it called 'OTHER', and we are 'CXRSCREEN'"),
+        ("CXRSCREEN", "STRANGER", 3, "'STRANGER' is not among the senders of the site file"),
+    ],
+    ids=["called", "calling"],
 )
-def test_a_wrong_ae_title_is_rejected_with_the_standard_s_reason(listen, called, calling, reason):
+def test_a_wrong_ae_title_is_rejected_with_the_standard_s_reason(listen, called, calling, reason, told):
     listener = listen(senders=("XRAY1", "XRAY2"))
     association = associate(listener, DX, called=called, calling=calling)
     assert association.is_rejected
     said = association.acceptor.primitive
     assert (said.result, said.result_source, said.diagnostic) == (1, 1, reason)  # PS3.8 table 9-21
-    assert listener.facts()["refused"] == 1
+    facts = listener.facts()
+    assert (facts["refused"], facts["last_refusal"]) == (1, f"an association was rejected: {told}")
     assert send(listener, dataset()) == [0]
 
 
@@ -243,6 +249,7 @@ def test_more_associations_than_allowed_are_turned_away_for_the_moment(listen):
     assert third.is_rejected
     said = third.acceptor.primitive
     assert (said.result, said.result_source, said.diagnostic) == (2, 3, 2)  # PS3.8 table 9-21: local limit exceeded
+    assert listener.facts()["last_refusal"] == "an association was rejected: 2 stand already"
     for association in held:
         association.release()
     wait_until(lambda: listener.facts()["associations"] == 0)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxr_core.errors import PeerRefused, PeerUnclear, PeerUnreachable
+from cxr_core.errors import PeerRefused, PeerUnclear, PeerUnreachable, SettingsError
 from cxr_core.exchange.landing import Landing
 from cxr_core.exchange.outbox import FIRST_PAUSE, GIVE_UP_AFTER, LONGEST_PAUSE, Outbox, pause
 from cxr_core.exchange.rules import Destination, Peer, Rules
@@ -149,6 +149,26 @@ def test_a_destination_that_is_away_is_asked_once_for_all_its_results(site, worl
     assert {item.reason for item in site.store.outbox_latest(5)} == {"away"}
     world.now += pause(1)
     assert site.outbox.run() == 3
+
+
+def test_a_password_that_is_missing_holds_up_its_destination_and_fails_nothing(site, world):
+    for _ in range(2):
+        site.film()
+    world.answers = [SettingsError("the password file of archive cannot be read (FileNotFoundError)")]
+    assert site.outbox.run() == 0
+    assert {item.state for item in site.store.outbox_latest(5)} == {"waiting"}
+    assert all("password file" in item.reason for item in site.store.outbox_latest(5))
+    world.now += pause(1)
+    assert site.outbox.run() == 2
+
+
+def test_one_result_that_nobody_foresaw_holds_up_no_other_and_quotes_nothing(site, world):
+    for _ in range(2):
+        site.film()
+    world.answers = [ValueError("Doe^Jane")]
+    assert site.outbox.run() == 1
+    assert site.states() == ["failed", "sent"]
+    assert site.store.outbox_latest(5)[-1].reason == "this result could not be made or sent (ValueError)"
 
 
 def test_what_is_refused_for_good_is_failed_with_the_reason_until_a_person_sends_it_again(site, world):
