@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -76,7 +77,9 @@ def add_exchange(commands: Any) -> None:
     fetch.set_defaults(run=fetched)
     fetch.add_argument("peer", metavar="PEER", help="a name in the site file")
     fetch.add_argument("--study", metavar="UID", help="this study alone")
-    fetch.add_argument("--date", metavar="DATE", help="study date, YYYYMMDD, or a range such as 20260101-20260131")
+    fetch.add_argument(
+        "--date", type=_date, metavar="DATE", help="study date, YYYYMMDD, or a range such as 20260101-20260131"
+    )
     fetch.add_argument(
         "--modality", action="append", metavar="CODE", help="such as DX; may be given again (default: CR and DX)"
     )
@@ -97,6 +100,13 @@ def _port(text: str) -> int:
     if not text.isdecimal() or not 0 <= int(text) <= 65535:
         raise argparse.ArgumentTypeError(f"must be a whole number between 0 (any free port) and 65535, got {text!r}")
     return int(text)
+
+
+def _date(text: str) -> str:
+    """A date or a range of dates as QIDO takes them (PS3.5 6.2, DA; PS3.4 C.2.2.2.5)."""
+    if not re.fullmatch(r"\d{8}(-(\d{8})?)?|-\d{8}", text):
+        raise argparse.ArgumentTypeError(f"must be YYYYMMDD or a range such as 20260101-20260131, got {text!r}")
+    return text
 
 
 def _seconds(text: str) -> float:
@@ -260,16 +270,24 @@ def _attempted(step: Callable[[], object]) -> None:
 
 
 def _changing(settings: Settings) -> Callable[[], Rules]:
-    """The rules as the site file says now; the last good ones while it is wrong."""
+    """The rules as the site file says now; the last good ones while it is wrong, which is said once."""
     last: list[Rules] = []
+    said = [""]
 
     def rules() -> Rules:
+        wrong = ""
         try:
             last[:] = [read_rules(settings)]
         except CxrError as exc:
             if not last:
                 raise
-            _log.warning("the site file is not used until it is corrected: %s", exc)
+            wrong = str(exc)
+        if wrong != said[0]:
+            said[0] = wrong
+            if wrong:
+                _log.warning("what the site file said before holds until it is corrected: %s", wrong)
+            else:
+                _log.info("the site file is in use again")
         return last[0]
 
     return rules

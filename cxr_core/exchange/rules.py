@@ -57,14 +57,17 @@ class Tls:
 
     def _own(self, context: ssl.SSLContext) -> None:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        named = "authorities"
         try:
             if self.authorities:
                 context.load_verify_locations(self.authorities)
+            named = "certificate and key"
             if self.certificate:
                 context.load_cert_chain(self.certificate, self.key or None)
         except (OSError, ssl.SSLError) as exc:
             raise SettingsError(
-                f"a TLS file of [exchange] cannot be used ({type(exc).__name__}); expected PEM files that may be read"
+                f"the TLS file of {named} in [exchange] cannot be used ({type(exc).__name__}); expected PEM that may be "
+                "read"
             ) from exc
 
 

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from cxr_core.__main__ import main
+from cxr_core.commands.exchange import _changing
 from cxr_core.exchange.landing import Landing
 from cxr_core.exchange.outbox import Outbox
 from cxr_core.exchange.worker import alone
@@ -145,6 +146,7 @@ def test_a_worker_that_cannot_begin_says_so_and_no_more(data):
         (["listen", "--port", "-1"], "between 0 (any free port) and 65535"),
         (["listen", "--aet", "A TITLE THAT IS TOO LONG"], "1 to 16 characters"),
         (["listen", "--aet", ""], "1 to 16 characters"),
+        (["fetch", "archive", "--date", "2026-01-31"], "YYYYMMDD"),
         (["watch", ".", "--settle", "-3"], "0 or more"),
         (["watch", ".", "--settle", "soon"], "0 or more"),
     ],
@@ -154,6 +156,18 @@ def test_an_argument_that_makes_no_sense_is_said(data, capsys, arguments, said):
         run(*arguments)
     assert ended.value.code == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_site_file_that_becomes_wrong_is_said_once_and_the_last_good_one_holds(data, caplog):
+    rules = _changing(Settings(data_dir=data))
+    (data / "site.toml").write_text('[exchange]\naet = "GOOD"\n')
+    assert rules().aet == "GOOD"
+    (data / "site.toml").write_text("= =")
+    with caplog.at_level("INFO"):
+        assert [rules().aet for _ in range(3)] == ["GOOD"] * 3
+        (data / "site.toml").write_text('[exchange]\naet = "BETTER"\n')
+        assert [rules().aet for _ in range(2)] == ["BETTER"] * 2
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
 
 
 def test_a_delivery_that_ends_by_a_bug_ends_the_work(data, held, monkeypatch):
