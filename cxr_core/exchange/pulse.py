@@ -38,10 +38,15 @@ class Pulse:
             self._store.beat(self._name, {**self._facts(), "ended": True})
 
     def _run(self) -> None:
+        said = ""
         while True:
+            wrong = ""
             try:
                 self._store.beat(self._name, self._facts())
             except StoreError as exc:
-                _log.warning("the heartbeat of %s could not be written: %s", self._name, exc)
+                wrong = str(exc)
+            if wrong and wrong != said:  # once, not every three seconds for as long as a disk is full
+                _log.warning("the heartbeat of %s could not be written: %s", self._name, wrong)
+            said = wrong
             if self._stop.wait(EVERY_SECONDS):
                 return

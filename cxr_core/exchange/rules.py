@@ -66,8 +66,8 @@ class Tls:
                 context.load_cert_chain(self.certificate, self.key or None)
         except (OSError, ssl.SSLError) as exc:
             raise SettingsError(
-                f"the TLS file of {named} in [exchange] cannot be used ({type(exc).__name__}); expected a PEM file that "
-                "may be read"
+                f"the TLS file of {named} in [exchange] cannot be used ({type(exc).__name__}); expected a file in PEM "
+                "that may be read"
             ) from exc
 
 
