@@ -52,7 +52,9 @@ def add_exchange(commands: Any) -> None:
     work = commands.add_parser(
         "work",
         help="screen what other systems sent and deliver what is due, until it is stopped",
-        description="Screens the inbox and empties the outbox. 'listen', 'watch' and 'fetch' start one of these.",
+        description="Screens the inbox and empties the outbox; 'listen' and 'watch' start one of these, and 'fetch' "
+        "screens without one. Of several on one data folder one works and the others wait; with --once these end with "
+        "exit code 2.",
     )
     work.set_defaults(run=worked)
     watch = commands.add_parser(
@@ -72,7 +74,8 @@ def add_exchange(commands: Any) -> None:
         "fetch",
         help="fetch films from an archive over DICOMweb, and screen them",
         description="Finds films by QIDO and fetches by WADO those that are not here yet. PEER is the name of a source "
-        "or a DICOMweb destination in the site file.",
+        "or a DICOMweb destination in the site file. Exit code: 0 also if single films failed (the reasons are named), "
+        "1 if all that were tried did or the archive cannot be reached, 2 for wrong arguments or a wrong site file.",
     )
     fetch.set_defaults(run=fetched)
     fetch.add_argument("peer", metavar="PEER", help="a name in the site file")

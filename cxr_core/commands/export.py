@@ -121,6 +121,9 @@ def _posted(made: Made, url: str, settings: Settings) -> bool:
 def _keep(path: Path, data: bytes) -> None:
     """Write whole or not at all, for the user alone: it names a patient."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(data)
-    Path(name).replace(path)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+        Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)  # no part of a patient's film stays where the disk was full

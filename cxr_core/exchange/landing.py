@@ -20,6 +20,7 @@ from typing import IO
 
 from cxr_core.errors import StoreError
 from cxr_core.store import Store
+from cxr_core.store.films import LOCK
 from cxr_core.store.inbox import Origin, Received
 
 try:
@@ -159,7 +160,7 @@ def digest(text: str) -> str:
 
 def _held(folder: Path) -> IO[bytes] | None:
     """The lock of a folder, taken; BlockingIOError if a living process has it."""
-    lock = (folder / "lock").open("wb")
+    lock = (folder / LOCK).open("wb")
     if fcntl:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

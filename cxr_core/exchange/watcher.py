@@ -162,6 +162,7 @@ class Watcher(FileSystemEventHandler):
             refused = Screening(name, "", "refused", Notice(exc.code, exc.message))
             self._store.save(refused, datetime.now(UTC))
             self._refused += 1
+            _log.warning("a file of the watched folder was refused: %s", exc.code)
             return
         film = self._landing.film(len(data))
         film.write(data)

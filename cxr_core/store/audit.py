@@ -122,7 +122,7 @@ class Verdict:
 def append(session: Session, action: str, subject: str, facts: Mapping[str, Any], actor: str = "") -> None:
     """Write an action down, in the transaction of the change itself: both happen or neither.
 
-    The session must be one of ``Database.writing``, of which one is open at a time. ``facts`` are JSON values; digests
+    The session must be one of ``Database.write``, of which one is open at a time. ``facts`` are JSON values; digests
     and codes, never a name or what a reader wrote. RecordError for an unknown action or facts that are no JSON.
     """
     if action not in ACTIONS:

@@ -2,7 +2,7 @@
 
     <data_dir>/films/ab/ab12...      the bytes
     <data_dir>/cache/ab/ab12....kind what can be made again from them (thumbnails)
-    <data_dir>/landing/              films on their way in from other systems
+    <data_dir>/landing/*/            films on their way in from other systems, a folder a process
     <data_dir>/exports/              bundles made for a download
 
 Files and folders are private to the user who runs the app: a chest film is health data. This module knows no database.
@@ -19,6 +19,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from cxr_core.errors import StoreError
+
+LOCK = "lock"
+"""What a process calls the lock of its landing folder."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _KIND = re.compile(r"[a-z0-9][a-z0-9_.-]{0,40}")
@@ -123,8 +126,9 @@ class Films:
     def leftovers(self, before: float) -> Iterator[Path]:
         """Files of bundles that were made for a download, and of films half received, untouched since a time."""
         try:
-            for path in (*self._exports.glob("*"), *self._landing.glob("*")):
-                if path.is_file() and path.stat().st_mtime < before:
+            for path in (*self._exports.glob("*"), *self._landing.glob("*/*")):
+                # A process that takes films in holds the lock of its folder as long as it lives.
+                if path.name != LOCK and path.is_file() and path.stat().st_mtime < before:
                     yield path
         except OSError as exc:
             raise StoreError(f"the data folder could not be listed ({exc.strerror})") from exc

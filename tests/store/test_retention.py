@@ -131,3 +131,16 @@ def test_a_rule_that_makes_no_sense_erases_nothing(settings, table):
     write_section(settings, "retention", table)
     with pytest.raises(SettingsError, match="retention"):
         Retention.of(settings)
+
+
+def test_films_half_received_by_a_killed_process_go_after_a_day_and_the_lock_of_a_living_one_stays(store):
+    folder = store.landing() / "a process"
+    folder.mkdir()
+    for name in ("half", "lock"):
+        (folder / name).write_bytes(b"x")
+        os.utime(folder / name, (1, 1))
+    (folder / "arriving").write_bytes(b"x")
+    due = store.due(Retention())
+    assert (due.leftovers, due.total) == (1, 1)
+    store.apply_retention(due)
+    assert {path.name for path in folder.iterdir()} == {"lock", "arriving"}
