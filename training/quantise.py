@@ -40,8 +40,8 @@ INT8 = "model_int8.tflite"
 KEY = "litert_int8"
 CALIBRATION_FOLD, FILMS, MEASURED = 0, 200, (3, 4)
 
-ROUNDED = re.compile(r"/functional_\d+/(block|top_|add_|Add|re_lu|head_(mid|coarse|fine|depthwise|point))")
-"""Layers that may count in 8 bits: the trunk, and the head up to where it answers."""
+ROUNDED = re.compile(r"/functional(?:_\d+)*/(block|top_|add_|Add|re_lu|head_(mid|coarse|fine|depthwise|point))")
+"""Layers that may count in 8 bits: the trunk, and the head up to its answers; Keras numbers a process's networks."""
 
 KEPT: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"nih_ssd": ("stem", "block0_", "block1_", "block2_"), "covid_ssd": ()}

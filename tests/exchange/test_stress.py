@@ -8,7 +8,7 @@ from tests.exchange.peers import needs
 @needs("storescu", "storescp")
 def test_every_film_that_was_answered_with_success_is_there_once_whatever_is_done_to_the_listener(tmp_path):
     outcome = Outcome()
-    plan = Plan(instances=100, kill_seconds=1.5, pixels=256)
+    plan = Plan(instances=100, kill_seconds=0.5, pixels=256)
     listening, films = exchange.under_kills(plan, tmp_path, outcome)
     exchange.steady(plan, listening, films[:20], outcome)
     assert len(outcome.acknowledged) == 100
