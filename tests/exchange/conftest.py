@@ -1,6 +1,5 @@
 """Two ends of a connection on loopback: listeners of ours, and peers from Debian's packages."""
 
-import logging
 import threading
 
 import pytest
@@ -10,16 +9,6 @@ from cxr_core.exchange.rules import Rules
 from cxr_core.settings import Settings
 from cxr_core.store import Store
 from tests.exchange.servers import Receiver, Server, serving
-
-
-@pytest.fixture(autouse=True)
-def _loggers_as_before():
-    """Commands mute foreign libraries for the whole process; the tests behind these want to hear them."""
-    found = [item for item in logging.Logger.manager.loggerDict.values() if isinstance(item, logging.Logger)]
-    levels = [(item, item.level) for item in found]
-    yield
-    for item, level in levels:
-        item.setLevel(level)
 
 
 @pytest.fixture
