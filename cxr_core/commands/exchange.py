@@ -244,8 +244,9 @@ def _work(worker: Worker, outbox: Outbox, stopping: threading.Event, *, once: bo
 
     def deliver() -> None:
         try:
-            while not stopping.wait(_LOOK_SECONDS):
+            while not stopping.is_set():  # first of all: a destination that is new begins with what is screened now
                 _attempted(lambda: outbox.run(stopping.is_set))
+                stopping.wait(_LOOK_SECONDS)
         finally:
             stopping.set()  # one half of the work that ended by a bug must not look alive: whoever watches starts anew
 
