@@ -93,7 +93,8 @@ def main(arguments: list[str] | None = None) -> int:
         paths = _films(Path(folder))
         ways = _measure(paths, chosen.rounds, chosen.seconds) if chosen.rounds else []
         runs = [_folder(Path(folder), paths, chosen.files, start) for start in (10**6, 0)] if chosen.files else []
-    report = render(ways, runs, facts)
+    asked = " ".join(["python -m benchmarks.reading", *(sys.argv[1:] if arguments is None else arguments)])
+    report = render(ways, runs, facts, asked)
     print(report)
     if chosen.write:
         RESULTS.write_text(report + "\n", encoding="utf-8")
@@ -179,9 +180,9 @@ def _folder(folder: Path, paths: dict[str, Path], files: int, processes_from: in
     return Run(f"{screener.readers} {how}", files, files / seconds, tuple(held))
 
 
-def render(ways: list[Way], runs: list[Run], facts: list[str]) -> str:
-    """The tables as Markdown, and the machine."""
-    lines = ["# Reading speed", "", "`python -m benchmarks.reading --write`", "", *(_films_table(ways) if ways else [])]
+def render(ways: list[Way], runs: list[Run], facts: list[str], asked: str) -> str:
+    """The tables as Markdown, what was asked for, and the machine."""
+    lines = ["# Reading speed", "", f"`{asked}`", "", *(_films_table(ways) if ways else [])]
     if runs:
         rows = [
             ["Folder read by", "films", "films/s", "MB held after each tenth, all processes"],
