@@ -75,8 +75,9 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def app(tmp_path_factory):
+    """One for each file of tests: films, thresholds and reviews of another would change which film is the first."""
     running = start(tmp_path_factory.mktemp("site") / "data", free_port())
     yield running
     stop(running)

@@ -145,6 +145,12 @@ def wait_pressed(page, label, kind):
     page.locator(f'.cxr-findings [data-label="{label}"] button.{kind}[aria-pressed="true"]').wait_for()
 
 
+def wait_heard(page):
+    """A button is pressed at once; this waits until the server has every word, and has said so."""
+    page.locator('.cxr-findings[data-unheard="0"]').wait_for()
+    settle(page)
+
+
 def drag(page, start, end):
     """With the left button, from and to shares of the stage."""
     frame = page.locator(".viewer canvas").bounding_box()
@@ -168,11 +174,26 @@ def test_findings_are_chosen_and_judged_by_keys_one_at_a_time(page):
     page.keyboard.press(str(LABELS.index(other) + 1))
     page.keyboard.press("f")
     wait_pressed(page, other, "added")
+    wait_heard(page)
     page.get_by_text("You disagreed").wait_for()  # something was missed
     page.reload()
     page.locator('.viewer[data-ready="true"]').wait_for()
+    page.locator(".cxr-findings[data-unheard]").wait_for()  # drawn anew
     settle(page)
     assert (pressed(page, flagged), pressed(page, other)) == ("agree", "added")
+
+
+def test_whoever_leaves_before_the_server_has_heard_is_asked_first(page):
+    leave = "() => !dispatchEvent(new Event('beforeunload', { cancelable: true }))"
+    assert page.evaluate(leave) is False
+    label = page.locator(".cxr-findings .cxr-score").first.get_attribute("data-label")
+    at_once = f"""() => {{
+        document.querySelector('.cxr-findings [data-label="{label}"] button').click();
+        return ({leave})();
+    }}"""
+    assert page.evaluate(at_once) is True
+    wait_heard(page)
+    assert page.evaluate(leave) is False
 
 
 def test_a_box_is_drawn_named_moved_resized_deleted_and_brought_back(page, overheard):

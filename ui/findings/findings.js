@@ -25,9 +25,13 @@ class Findings {
     document.addEventListener("keydown", this.keys);
     this.select = (event) => { if (event.detail.from === "viewer") this.choose(event.detail.label, false); };
     document.addEventListener("cxr-select", this.select);
+    // What was said a moment ago stands on the page before the server has it: whoever leaves now is asked first.
+    this.leave = (event) => { if (this.words.length) event.preventDefault(); };
+    window.addEventListener("beforeunload", this.leave);
   }
 
   stop() {
+    window.removeEventListener("beforeunload", this.leave);
     document.removeEventListener("keydown", this.keys);
     document.removeEventListener("cxr-select", this.select);
   }
@@ -45,6 +49,7 @@ class Findings {
   tell(word) {
     const last = this.words.at(-1)?.at ?? this.data.heard;
     this.words.push({ ...word, film: this.data.film, at: Math.max(Date.now(), last + 1) });
+    this.root.dataset.unheard = this.words.length;
     this.send(this.words);
   }
 
@@ -99,6 +104,7 @@ class Findings {
   mark() {
     for (const row of this.data?.rows ?? []) this.node(row.label)?.classList.toggle("chosen", row.label === this.chosen);
     this.root.dataset.chosen = this.chosen ?? "";
+    this.root.dataset.unheard = this.words.length;
   }
 
   key(event) {
