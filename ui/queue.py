@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from cxr_core.export.uids import fault
 from cxr_core.pipeline import Screener
 from cxr_core.queueing import LANES, Filters, Queue, Queued
 from cxr_core.records import FOLLOWS_ORIGIN, INFORMS, LABELS, Screening, models_key
@@ -114,9 +115,16 @@ def tags(entry: Entry, models: str) -> list[str]:
         found.append("doubtful reading")
     if FOLLOWS_ORIGIN in codes:
         found.append("may follow origin")
+    if study_fault(screening):
+        found.append("no study UID")
     if screening.status == "screened" and models_key(screening.models) != models:
         found.append("other model version")
     return found
+
+
+def study_fault(screening: Screening) -> str:
+    """What is wrong with the study UID of a DICOM film, in words; "" for nothing and for other kinds of files."""
+    return fault(screening.identity.study_uid) if screening.identity else ""
 
 
 def listing_row(item: Queued, thumb: Callable[[str], str | None], now: datetime, models: str) -> dict[str, Any]:

@@ -16,12 +16,16 @@ from cxr_core.records import INFORMS, Notice
 from ui import films, markup
 from ui.frame import told
 from ui.navigate import open_review
-from ui.queue import Queued
+from ui.queue import Queued, study_fault
 from ui.state import Site
 
 SHOWN = 20
 _ANYWAY = "Screen it anyway"
 _REQUESTS = {"may_be_mirrored": "Mirror it and screen it again"}
+_NO_STUDY = (
+    "The film names no usable study: StudyInstanceUID ({why}). Its result leaves under a new study, beside the "
+    "patient's own. Correct the UID at the sending device and send the film again."
+)
 
 
 def refused_lane(queue: Queue, site: Site) -> None:
@@ -90,6 +94,8 @@ def doubts(item: Queued, site: Site) -> None:
     for notice in screening.warnings:
         if notice.code in INFORMS:  # the others stand among the reasons
             st.html(markup.quiet(notice.message))
+    if why := study_fault(screening):
+        st.html(markup.quiet(_NO_STUDY.format(why=why)))
     for code in sorted(codes & ON_REQUEST.keys()):
         st.html(markup.quiet(NOTICES[code].message))
         st.button(_REQUESTS[code], key=f"{code}-{key}", on_click=_overrule, args=(key, code, site))

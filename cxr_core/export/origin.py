@@ -19,11 +19,9 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.uid import SecondaryCaptureImageStorage
 
-from cxr_core.export.uids import uid_of
+from cxr_core.export.uids import fault, uid_of
 from cxr_core.records import Notice
 
-_UID = re.compile(r"[0-9]+(\.[0-9]+)+")
-_LONGEST_UID = 64  # PS3.5 9.1
 _CLASSES = frozenset((
     "1.2.840.10008.5.1.4.1.1.1",  # Computed Radiography
     "1.2.840.10008.5.1.4.1.1.1.1",  # Digital X-Ray, for presentation
@@ -119,11 +117,11 @@ def origin_of_dicom(header: Dataset, sha256: str) -> Origin:
     """The identity that a DICOM file has, as far as it is usable; what was replaced is told in ``notices``."""
     read = _Reader(header)
     uids = {keyword: read.text(keyword) for keyword in _PARTS}
-    wrong = [f"{name} ({reason})" for name, text in uids.items() if (reason := _unusable(text))]
+    wrong = [f"{name} ({reason})" for name, text in uids.items() if (reason := fault(text))]
     if not wrong and uids["SOPClassUID"] not in _CLASSES:
         wrong = ["SOPClassUID (not a class of the standard)"]
     made = _new_uids(sha256)
-    if not _unusable(uids["StudyInstanceUID"]):
+    if not fault(uids["StudyInstanceUID"]):
         made["study_uid"] = uids["StudyInstanceUID"]
     kept: dict[str, Any] = {
         "study_uid": uids["StudyInstanceUID"],
@@ -142,15 +140,6 @@ def origin_of_dicom(header: Dataset, sha256: str) -> Origin:
 def _new_uids(sha256: str) -> dict[str, Any]:
     kinds = ("study", "series", "instance")
     return {f"{kind}_uid": uid_of("film", sha256, kind) for kind in kinds} | {"class_uid": SecondaryCaptureImageStorage}
-
-
-def _unusable(uid: str) -> str:
-    """What is wrong with a UID, "" for nothing. A leading zero is passed: archives keep such films under that name."""
-    if not uid:
-        return "missing"
-    if len(uid) > _LONGEST_UID:
-        return f"{len(uid)} characters, at most {_LONGEST_UID} are allowed"
-    return "" if _UID.fullmatch(uid) else "not digits and points"
 
 
 def _replaced(wrong: list[str], made: dict[str, Any], kept: dict[str, Any]) -> tuple[Notice, ...]:

@@ -6,9 +6,12 @@ UUID is one of version 5 (RFC 9562): a digest of the parts, so it tells nobody w
 
 from __future__ import annotations
 
+import re
 import uuid
 
 _OURS = uuid.UUID("6f1b6b2e-0a57-5d0c-8d4e-4b1c6f6d3a90")
+_UID = re.compile(r"[0-9]+(\.[0-9]+)+")
+_LONGEST = 64  # PS3.5 9.1
 _BETWEEN = "\x1f"  # no part holds it: they are digests, UIDs and our own words
 
 
@@ -20,3 +23,12 @@ def uuid_of(*parts: str) -> uuid.UUID:
 def uid_of(*parts: str) -> str:
     """The DICOM UID of these parts in this order, at most 44 characters."""
     return f"2.25.{uuid_of(*parts).int}"
+
+
+def fault(uid: str) -> str:
+    """What is wrong with a UID, "" for nothing. A leading zero is passed: archives keep such films under that name."""
+    if not uid:
+        return "missing"
+    if len(uid) > _LONGEST:
+        return f"{len(uid)} characters, at most {_LONGEST} are allowed"
+    return "" if _UID.fullmatch(uid) else "not digits and points"

@@ -7,7 +7,7 @@ import pytest
 
 from cxr_core import shortcut
 from cxr_core.read import read
-from cxr_core.records import Notice
+from cxr_core.records import Identity, Notice
 from tests.app.conftest import component, open_page, words
 from tests.read.films import dicom, film
 from ui import films, state
@@ -78,6 +78,18 @@ def test_what_is_only_told_stands_on_the_row_and_under_review_and_moves_no_lane(
     app = open_page(REVIEW)
     app.query_params["film"] = key
     assert "may follow the picture's origin" in words(app.run()).replace("&#x27;", "'")
+
+
+@pytest.mark.parametrize(("uid", "why"), [("", "missing"), ("1." + "2" * 70, "72 characters"), ("1.2.3", "")])
+def test_a_film_without_a_usable_study_says_so_on_its_row_and_under_review(mixed, uid, why):
+    store, key = state.store(), mixed["high.png"]
+    entry = store.entry(key)
+    store.save(replace(entry.screening, identity=Identity(study_uid=uid)), entry.received_at)
+    (row,) = [row for row in component(open_page(WORKLIST), "cxr_listing")["rows"] if row["name"] == "high.png"]
+    assert ("no study UID" in row["tags"]) == bool(why)
+    app = open_page(REVIEW)
+    app.query_params["film"] = key
+    assert (f"no usable study: StudyInstanceUID ({why}" in words(app.run())) == bool(why)
 
 
 def test_left_and_right_are_exchanged_only_on_a_person_s_word(mixed):
