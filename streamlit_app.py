@@ -65,5 +65,6 @@ with second:
         "- It takes no film out of the queue. A film without a flag is **not flagged**; that does not say that nothing "
         "is there.\n"
         "- The scores see patterns in pictures, not causes: an opacity is not a virus.\n"
-        "- Nothing leaves this machine: films, scores and decisions stay in its data folder."
+        "- Films, scores and decisions stay in this machine's data folder. Results leave it only to the archives "
+        "that the site has named (see Connections)."
     )

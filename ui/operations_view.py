@@ -91,7 +91,7 @@ def throughput(work: Work) -> None:
     if found.films:
         st.html(
             markup.quiet(
-                f"In the {found.hours:,} hours in which films came: {found.median:g} films an hour in the middle, "
+                f"Hours in which films came: {found.hours:,}; {found.median:g} films an hour in the middle, "
                 f"{found.most:,} at most. By the server's clock."
             )
         )
