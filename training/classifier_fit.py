@@ -16,13 +16,13 @@ import cv2
 import keras
 import numpy as np
 
-from training import augment, classifier_network, data, imagenet, losses, runs, trunk
+from training import augment, classifier_network, data, imagenet, losses, patients, runs, trunk
 from training.batches import Batch, Steps
 from training.cache import films
 from training.classifier import Classifier, Split, shape_from, split
 from training.data import Example
 from training.errors import RunError
-from training.fit import Loop, Plan, claim, history
+from training.fit import Loop, Plan, claim, held_out, history
 from training.learner import Trainee
 
 FILMS = "films.json"
@@ -73,9 +73,11 @@ def fit(recipe: Classifier, folder: Path, run: Path, plan: Plan) -> Path:
     data.check([examples[row] for row in rows.train], (), recipe.targets, recipe.strata)
     data.check(used, (), (), ())  # no group in two folds, the films kept for validation included
     cached = films(used, recipe.cache_size, run.parent / "cache")
+    patients.refuse_seen(plan.origin, [*held_out(examples, plan), *(examples[row] for row in rows.validation)])
     config = runs.describe(recipe, recipe.shape, cached.digest, plan.held_out, _history(recipe, plan))
     claim(run, config | {"annotations_sha256": data.digest(used)})
     write_films(run, examples, rows)
+    patients.write(run, [examples[row] for row in rows.train], plan.origin)
     keras.utils.set_random_seed(recipe.seed)
     learner = ClassifierLearner(_network(recipe, plan), recipe)
     if plan.steps is None and plan.minutes is None:

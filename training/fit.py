@@ -17,7 +17,7 @@ import cv2
 import keras
 from tqdm import tqdm
 
-from training import data, imagenet, network, runs, sources, trunk
+from training import data, imagenet, network, patients, runs, sources, trunk
 from training.batches import Batches, Steps, priors
 from training.cache import films
 from training.data import Example
@@ -48,6 +48,11 @@ class Plan:
     trunk: Path | None = None
     feedback: Feedback | None = None
 
+    @property
+    def origin(self) -> Path | None:
+        """The run whose weights, or whose trunk's, it begins with."""
+        return self.start or self.trunk
+
 
 def fit(recipe: Recipe, folder: Path, run: Path, plan: Plan) -> Path:
     """Trains, or goes on training; returns the run folder."""
@@ -61,8 +66,10 @@ def fit(recipe: Recipe, folder: Path, run: Path, plan: Plan) -> Path:
     cached = films(used, recipe.cache_size, run.parent / "cache")
     examples = cached.placed(used)
     shape = runs.shape_of(recipe, priors(recipe, examples, rows))
+    patients.refuse_seen(plan.origin, held_out(found.examples, plan))
     config = runs.describe(recipe, shape, cached.digest, plan.held_out, history(plan)) | found.facts()
     claim(run, config)
+    patients.write(run, [used[row] for row in rows], plan.origin)
     keras.utils.set_random_seed(recipe.seed)
     learner = _learner(recipe, shape, plan)
     Loop(learner, Batches(recipe, examples, cached.pixels, rows), recipe, run, plan).run()
@@ -74,6 +81,11 @@ def fit(recipe: Recipe, folder: Path, run: Path, plan: Plan) -> Path:
 def training_rows(examples: Sequence[Example], held_out: int | None) -> list[int]:
     """Rows that may be trained on: of a stratum, and not of the fold held out."""
     return [row for row, item in enumerate(examples) if item.stratum and item.fold != held_out]
+
+
+def held_out(examples: Sequence[Example], plan: Plan) -> list[Example]:
+    """The films of the fold held out, if there is one."""
+    return [item for item in examples if plan.held_out is not None and item.fold == plan.held_out]
 
 
 def claim(run: Path, config: dict[str, object]) -> None:
@@ -92,13 +104,11 @@ def _plain(value: object) -> str:
 
 
 def history(plan: Plan) -> list[str]:
-    """What a run was built on; it must have held out the same fold, or the figures would be of films it has seen."""
-    origin = plan.start or plan.trunk
+    """What a run was built on."""
+    origin = plan.origin
     if origin is None:
         return ["ImageNet"] if plan.pretrained else []
     before = runs.read_config(origin)
-    if plan.held_out is not None and before["held_out_fold"] != plan.held_out:
-        raise RunError(f"{origin.name} held out fold {before['held_out_fold']}; this run holds out {plan.held_out}")
     stored = runs.load_checkpoint(origin)
     steps = f"{stored[1].step if stored else 0} steps of {before['recipe']['name']}"
     return [*before.get("history", ["ImageNet"]), steps if plan.start else f"trunk of {steps}"]

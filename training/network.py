@@ -28,6 +28,9 @@ from training import trunk
 
 Place = Literal["softmax", "heat"]
 
+CANDIDATES = 64
+"""Boxes of a class that leave a network whose place is a softmax; at most ten of them are ever drawn."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -202,7 +205,10 @@ class Inference(keras.layers.Layer):
             logits = ops.reshape(outputs["location"][..., : shape.scored], (-1, cells, shape.scored))
             image = image[:, : shape.scored]
             maps = None if maps is None else maps[..., : shape.scored]
-            scores = box_score(image, expected_overlap(boxes, ops.softmax(logits, axis=1)))
+            mass = ops.softmax(logits, axis=1)
+            likely = likeliest(boxes, mass, min(CANDIDATES, cells))
+            scores = box_score(image, expected_overlap(likely, boxes, mass))
+            boxes = likely
         else:
             heat = ops.sigmoid(ops.reshape(outputs["heat"], (-1, cells, shape.scored)))
             covid, opacity = image[:, :1], image[:, 1:2]
@@ -245,15 +251,30 @@ def image_maps(features: Any, kernel: Any, votes: Any) -> Any:
     return 0.5 * (pooled + attended_maps(votes))
 
 
-def expected_overlap(boxes: Any, mass: Any) -> Any:
-    """(N, K, C): mean IoU of each box with all boxes of its class, weighted by ``mass`` (N, K, C), which sums to 1."""
-    x1, y1, x2, y2 = (ops.transpose(boxes[..., i], (0, 2, 1)) for i in range(4))
-    area = (x2 - x1) * (y2 - y1)
-    wide = ops.minimum(x2[..., None], x2[:, :, None]) - ops.maximum(x1[..., None], x1[:, :, None])
-    high = ops.minimum(y2[..., None], y2[:, :, None]) - ops.maximum(y1[..., None], y1[:, :, None])
+def likeliest(boxes: Any, mass: Any, count: int) -> Any:
+    """(N, count, C, 4): of each class the boxes (N, K, C, 4) of the cells with most ``mass`` (N, K, C), most first.
+
+    A box far from where the sign is likely to be overlaps nothing likely: it would come last anyway.
+    """
+    _, cells = ops.top_k(ops.transpose(mass, (0, 2, 1)), count)
+    found = ops.take_along_axis(ops.transpose(boxes, (0, 2, 1, 3)), cells[..., None], axis=2)
+    return ops.transpose(found, (0, 2, 1, 3))
+
+
+def expected_overlap(some: Any, boxes: Any, mass: Any) -> Any:
+    """(N, S, C): mean IoU of each of ``some`` boxes (N, S, C, 4) with all ``boxes`` (N, K, C, 4) of its class.
+
+    Weighted by ``mass`` (N, K, C), which sums to 1 over the boxes.
+    """
+    mine, other = (ops.transpose(item, (3, 0, 2, 1)) for item in (some, boxes))
+    x1, y1, x2, y2 = (mine[side][..., None] for side in range(4))
+    left, top, right, bottom = (other[side][:, :, None] for side in range(4))
+    wide = ops.minimum(x2, right) - ops.maximum(x1, left)
+    high = ops.minimum(y2, bottom) - ops.maximum(y1, top)
     shared = ops.relu(wide) * ops.relu(high)
-    overlap = shared / (area[..., None] + area[:, :, None] - shared + 1e-6)  # 1e-9 is zero in half precision
-    weighted = ops.sum(overlap * ops.transpose(mass, (0, 2, 1))[:, :, None], -1)
+    areas = (x2 - x1) * (y2 - y1) + (right - left) * (bottom - top)
+    overlap = shared / (areas - shared + 1e-6)  # 1e-9 is zero in half precision
+    weighted = ops.matmul(overlap, ops.transpose(mass, (0, 2, 1))[..., None])[..., 0]
     return ops.transpose(weighted, (0, 2, 1))
 
 

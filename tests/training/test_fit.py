@@ -6,12 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.training.folders import nih_rows, small, write_nih
-from training import data, fit, network, nih, runs
+from tests.training.folders import covid_rows, nih_rows, small, write_covid, write_nih
+from training import covid, data, fit, network, nih, patients, runs
 from training.batches import Batches, priors
 from training.cache import films
 from training.errors import Diverged, EmptyClass, RunError
 from training.learner import Learner
+from training.recipe import load
 from training.runs import Progress
 
 PLAN = fit.Plan(steps=3, pretrained=False)
@@ -98,8 +99,35 @@ def test_a_run_that_starts_from_another_begins_with_its_weights(finished, data_f
 
 def test_a_run_that_saw_the_fold_to_be_held_out_is_no_start(finished, data_folder, tmp_path):
     recipe, run = finished
-    with pytest.raises(RunError, match="held out fold 4"):
+    with pytest.raises(RunError, match=r"has learnt from [0-9]+ patients of the fold to be held out"):
         fit.fit(recipe, data_folder, tmp_path / "later", replace(PLAN, held_out=2, start=run))
+    assert not (tmp_path / "later").exists()
+
+
+def test_what_a_run_has_seen_includes_what_its_ancestors_saw(finished, data_folder, tmp_path):
+    """The second run learns from all folds: whoever starts from it has seen them all."""
+    recipe, run = finished
+    later = fit.fit(recipe, data_folder, tmp_path / "later", replace(PLAN, held_out=None, start=run))
+    assert patients.seen(run) < patients.seen(later)
+    assert patients.seen(later) == patients.of(nih.read(data_folder))
+    (later / patients.PATIENTS).unlink()
+    with pytest.raises(RunError, match="nobody can tell whose films taught it"):
+        fit.fit(recipe, data_folder, tmp_path / "last", replace(PLAN, start=later))
+
+
+@pytest.mark.parametrize("name", ["covid_trunk", "nih_trunk"])
+def test_a_trunk_for_all_folds_sees_no_patient_of_the_other_collection(name, tmp_path):
+    """One patient stands in both tables, as 1 in nih/ and as n1 in covid/: neither recipe learns from them."""
+    (first, *others), boxes, opacities = nih_rows()
+    write_nih(tmp_path, [(*first[:5], "1", *first[6:]), *others], boxes, opacities)
+    (shared, *more), boxes = covid_rows()
+    images = [(*shared[:4], "n1", *shared[5:]), *more]
+    write_covid(tmp_path, images, boxes)
+    recipe = load(name)
+    taught = patients.of(recipe.read(tmp_path))
+    whole = patients.of(covid.read(tmp_path)), patients.of(nih.read(tmp_path))
+    assert whole[0] & whole[1] == {"n1"}
+    assert taught == whole[name == "nih_trunk"] - whole[name == "covid_trunk"]
 
 
 def test_a_loss_that_is_no_number_stops_the_run(data_folder, tmp_path):

@@ -59,8 +59,12 @@ def test_what_leaves_the_network_is_what_the_runtimes_expect(place):
         assert np.isfinite(values).all()
         assert values.min() >= 0
         assert values.max() <= 1
-    boxes = found["raw_detection_boxes"].reshape(2, 4, 4, 2, 4)
+    boxes = found["raw_detection_boxes"]
     centre = (boxes[..., :2] + boxes[..., 2:]) / 2
+    if place == "softmax":  # the likeliest cell first: here all cells are told, each once
+        order = np.lexsort(np.round(np.moveaxis(centre, -1, 0)[::-1] * 4 - 0.5).swapaxes(-1, -2), axis=-1)
+        centre = np.take_along_axis(centre, order.swapaxes(-1, -2)[..., None], axis=1)
+    centre = centre.reshape(2, 4, 4, 2, 2)
     assert (np.diff(centre[..., 0], axis=1) > 0).all()  # y grows with the row: [ymin, xmin, ymax, xmax]
     assert (np.diff(centre[..., 1], axis=2) > 0).all()
 
@@ -70,16 +74,27 @@ def test_expected_overlap_is_the_weighted_mean_of_pairwise_overlaps():
     low = rng.uniform(0, 0.5, (1, 5, 2, 2))
     boxes = np.concatenate([low, low + rng.uniform(0.1, 0.5, low.shape)], -1)
     mass = rng.dirichlet(np.ones(5), (1, 2)).transpose(0, 2, 1)
-    found = np.asarray(network.expected_overlap(boxes.astype("f4"), mass.astype("f4")))
+    found = np.asarray(network.expected_overlap(boxes[:, 1:4].astype("f4"), boxes.astype("f4"), mass.astype("f4")))
+    assert found.shape == (1, 3, 2)
     for kind in range(2):
-        for one in range(5):
-            a, total = boxes[0, one, kind], 0.0
+        for one in range(3):
+            a, total = boxes[0, 1 + one, kind], 0.0
             for other in range(5):
                 b = boxes[0, other, kind]
                 shared = np.prod(np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0))
                 union = np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2]) - shared
                 total += mass[0, other, kind] * shared / union
             assert found[0, one, kind] == pytest.approx(total, abs=1e-4)
+
+
+def test_the_likeliest_boxes_are_those_of_the_cells_with_most_mass():
+    rng = np.random.default_rng(4)
+    boxes, mass = rng.random((2, 9, 3, 4), np.float32), rng.random((2, 9, 3), np.float32)
+    found = np.asarray(network.likeliest(boxes, mass, 4))
+    for film in range(2):
+        for kind in range(3):
+            best = np.argsort(-mass[film, :, kind])[:4]
+            np.testing.assert_array_equal(found[film, :, kind], boxes[film, best, kind])
 
 
 def test_the_best_box_of_a_likely_film_outranks_the_second_best_of_a_sure_one():
@@ -91,7 +106,7 @@ def test_the_best_box_of_a_likely_film_outranks_the_second_best_of_a_sure_one():
 
 def test_a_map_sure_of_one_cell_gives_that_cells_box_the_film_score():
     boxes = np.array([[0.1, 0.1, 0.3, 0.3], [0.6, 0.6, 0.9, 0.9]], "f4")[None, :, None]
-    found = np.asarray(network.expected_overlap(boxes, np.array([[[1.0], [0.0]]], "f4")))
+    found = np.asarray(network.expected_overlap(boxes, boxes, np.array([[[1.0], [0.0]]], "f4")))
     assert found[0, :, 0] == pytest.approx([1.0, 0.0], abs=1e-3)
 
 
