@@ -6,7 +6,7 @@ so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -46,25 +46,54 @@ def take_in(
     seen. Which of them are in use is what the site has switched when the run begins. ``received_at`` is when a person
     sent them, if that is not now; or one time for each input. StoreError ends the iteration; what was yielded is kept.
     """
-    times = received_at if isinstance(received_at, Iterable) else repeat(received_at or datetime.now(UTC))
+    times = iter(received_at if isinstance(received_at, Iterable) else repeat(received_at or datetime.now(UTC)))
     screener = screener.switched(store.get_setting(OPINION_SWITCHES, {}))
-    asked = {item.card.ref() for item in screener.opinions}
+    desk = _Desk(store, screener, synthetic)
+    kept = (InputFile(item.name, _keeping(item, store)) for item in inputs)
+    with closing(screener.screen_together(kept, known=desk.known, allowed=store.overruled)) as groups:
+        for group in groups:
+            yield from desk.arrived(tuple(zip(group, times, strict=False)))
 
-    def screened(sha256: str) -> Entry | None:
-        entry = store.find(sha256, screener.models_key) if sha256 else None
+
+class _Desk:
+    """Tells the films of one run that are in the store from those that are to be kept."""
+
+    def __init__(self, store: Store, screener: Screener, synthetic: bool) -> None:
+        self._store, self._models_key, self._synthetic = store, screener.models_key, synthetic
+        self._asked = {item.card.ref() for item in screener.opinions}
+        self._here: set[str] = set()
+
+    def known(self, sha256: str) -> Screening | None:
+        """What the models of this run have said of a film before."""
+        entry = self._entry(sha256)
+        if entry is None:
+            return None
+        self._here.add(sha256)
+        return entry.screening
+
+    def arrived(self, group: Sequence[tuple[Screening, datetime]]) -> Iterator[Arrival]:
+        """Keep those that are new, in one transaction, and tell of all in order."""
+        new: dict[str | int, tuple[Screening, datetime]] = {}
+        for place, (screening, at) in enumerate(group):
+            if screening.sha256 not in self._here:
+                new.setdefault(screening.sha256 or place, (screening, at))
+        saved = dict(zip(new, self._store.save_all(list(new.values()), synthetic=self._synthetic), strict=True))
+        for place, (screening, at) in enumerate(group):
+            entry = saved.pop(screening.sha256 or place, None)
+            if entry is not None:
+                if entry.screening.status == "screened":
+                    self._here.add(screening.sha256)
+                yield Arrival(entry, known=False)
+                continue
+            before = self._entry(screening.sha256)
+            entry = before or self._store.save(screening, at, synthetic=self._synthetic)
+            yield Arrival(entry, known=before is not None)
+
+    def _entry(self, sha256: str) -> Entry | None:
+        entry = self._store.find(sha256, self._models_key) if sha256 else None
         if entry is None or entry.screening.status != "screened":
             return None
-        return entry if asked <= {opinion.model for opinion in entry.screening.opinions} else None
-
-    def known(sha256: str) -> Screening | None:
-        entry = screened(sha256)
-        return entry.screening if entry else None
-
-    kept = (InputFile(item.name, _keeping(item, store)) for item in inputs)
-    with closing(screener.screen(kept, known=known, allowed=store.overruled)) as screenings:
-        for screening, at in zip(screenings, times, strict=False):
-            entry = screened(screening.sha256)
-            yield Arrival(entry or store.save(screening, at, synthetic=synthetic), entry is not None)
+        return entry if self._asked <= {opinion.model for opinion in entry.screening.opinions} else None
 
 
 def overrule(key: str, code: str, screener: Screener, store: Store) -> Entry:

@@ -79,20 +79,30 @@ class Screener(Models):
         for it. Closing the iterator early stops the reading and drops what waits for the models. Anything but a Refusal
         propagates, after the screenings of the inputs before it.
         """
+        return _one_by_one(self.screen_together(inputs, floor, known=known, allowed=allowed))
+
+    def screen_together(
+        self,
+        inputs: Iterable[InputFile],
+        floor: float = FLOOR,
+        *,
+        known: Known | None = None,
+        allowed: Allowed | None = None,
+    ) -> Generator[list[Screening], None, None]:
+        """As ``screen``, but what is ready at one moment comes as one list, at most a batch: it can be kept at once."""
         if not 0.0 <= floor <= 1.0:
             raise RecordError(f"floor must lie in [0, 1], got {floor}")
         return self._screen(inputs, floor, known or _nothing_known, allowed or _nothing_allowed)
 
     def _screen(
         self, inputs: Iterable[InputFile], floor: float, known: Known, allowed: Allowed
-    ) -> Generator[Screening, None, None]:
+    ) -> Generator[list[Screening], None, None]:
         with closing(Opener(self.specs, self._settings, self.readers, self._budget)) as opener:
             run = _Run(self, opener, self._line(floor), known, allowed)
             tasks = (run.task(item) for item in inputs)
             # The line is left first: readers that wait for a place in it must not hold up the end.
             with ReadAhead(tasks, threads=self.readers, ahead=self._ahead()) as films, run.line:
-                for coming in films:
-                    yield coming.result() if isinstance(coming, Future) else coming
+                yield from _together(films, self._settings.batch_size)
 
     def _line(self, floor: float) -> Line[Film, Screening]:
         """This run's way to the engine; runs that ask the same networks for boxes of the same floor go together."""
@@ -146,6 +156,27 @@ class _Run:
         seconds = Seconds(loading + said.read_seconds, said.prepare_seconds)
         views = dict(zip(self.site.specs, said.views, strict=True))
         return self.line.ask(Film(name, sha256, said.facts, said.warnings, views, seconds, said.identity))
+
+
+def _together(films: ReadAhead[Coming], most: int) -> Generator[list[Screening], None, None]:
+    """Lists of what is ready, in order; waits only for the first of each."""
+    for coming in films:
+        taken = [coming]
+        while len(taken) < most and films.ready():
+            taken.append(next(films))
+        ready: list[Screening] = []
+        for item in taken:
+            if ready and isinstance(item, Future) and (not item.done() or item.exception()):
+                yield ready  # they need not wait for it, nor be lost with it
+                ready = []
+            ready.append(item.result() if isinstance(item, Future) else item)
+        yield ready
+
+
+def _one_by_one(groups: Generator[list[Screening], None, None]) -> Generator[Screening, None, None]:
+    with closing(groups):
+        for group in groups:
+            yield from group
 
 
 def _shown(name: str) -> str:

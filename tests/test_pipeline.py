@@ -1,6 +1,8 @@
 """The stages joined: order, merging, batching, bounds, and what happens when an input or a model is wrong."""
 
 import threading
+import time
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count, islice
@@ -11,7 +13,7 @@ from hypothesis import given as for_all
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from cxr_core import engine, opening, pipeline
+from cxr_core import engine, opening, pipeline, readahead
 from cxr_core.card import InputSpec
 from cxr_core.detect import Detector
 from cxr_core.errors import ModelError, ModelNotFound, NotAnImage, RecordError, StoreError, TooLarge
@@ -62,6 +64,31 @@ def test_every_input_comes_out_once_and_in_its_place(greys):
             assert (screening.status, screening.refusal.code) == ("refused", "not_an_image")
         else:
             assert screening.scores["Mass"] == pytest.approx(grey / 255, abs=1e-6)
+
+
+def test_what_is_ready_at_one_moment_comes_together_and_nobody_waits_for_what_is_not():
+    late: Future[str] = Future()
+
+    def broken() -> str:
+        raise StoreError("gone")
+
+    tasks = [lambda: "a", lambda: _done("b"), lambda: late, lambda: "d", lambda: _done("e"), broken]
+    with readahead.ReadAhead(iter(tasks), threads=1, ahead=5) as films:
+        while not all(item.done() and item.result().done() for item in films._coming):
+            time.sleep(0.001)
+        groups = pipeline._together(films, 3)
+        assert next(groups) == ["a", "b"]
+        late.set_result("c")
+        assert next(groups) == ["c"]
+        assert next(groups) == ["d", "e"]
+        with pytest.raises(StoreError, match="gone"):
+            next(groups)
+
+
+def _done(word: str) -> Future[str]:
+    future: Future[str] = Future()
+    future.set_result(word)
+    return future
 
 
 def test_a_screening_carries_all_that_the_contract_asks_for(screener):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -23,6 +26,25 @@ from cxr_core.store.study_rows import link
 from cxr_core.store.tables import ImageRow, ScreeningRow
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A screening on its way into the tables: what is the same however often its transaction runs."""
+
+    key: str
+    screening: Screening
+    payload: str
+    made_by: str
+    received_at: datetime
+    synthetic: bool
+
+    @classmethod
+    def of(cls, screening: Screening, received_at: datetime, synthetic: bool) -> _Kept:
+        # Without bytes nothing tells two images apart, and two patients' files may have one name: never merged.
+        key = screening.sha256 or f"unread-{uuid4().hex}"
+        payload = json.dumps(screening_to_json(screening, identity=True), allow_nan=False)
+        return cls(key, screening, payload, models_key(screening.models), received_at, synthetic)
+
+
 class ScreeningsPart(Part):
     """Images and their screenings, as entries of the worklist."""
 
@@ -39,40 +61,42 @@ class ScreeningsPart(Part):
         The place in the queue stays that of the image's first arrival; a review of another result no longer counts. An
         image that was removed is back with this, and arrives now.
         """
-        if received_at.tzinfo is None:
+        return self.save_all([(screening, received_at)], synthetic=synthetic)[0]
+
+    def save_all(self, arrivals: Sequence[tuple[Screening, datetime]], *, synthetic: bool = False) -> tuple[Entry, ...]:
+        """Keep several as ``save`` keeps one, all or none of them; the disk is waited for once."""
+        if any(received_at.tzinfo is None for _, received_at in arrivals):
             raise RecordError("the time of arrival needs its time zone")
-        payload = json.dumps(screening_to_json(screening, identity=True), allow_nan=False)
+        kept = [_Kept.of(screening, received_at, synthetic) for screening, received_at in arrivals]
+        return self._change(lambda session: tuple(self._keep(session, item) for item in kept)) if kept else ()
 
-        # Without bytes nothing tells two images apart, and two patients' files may have one name: never merged.
-        key = screening.sha256 or f"unread-{uuid4().hex}"
-        made_by = models_key(screening.models)
-
-        def change(session: Session) -> Entry:
-            image = session.scalar(select(ImageRow).where(ImageRow.key == key))
-            if image is None:
-                image = ImageRow(key=key, received_at=received_at, synthetic=synthetic)
-                session.add(image)
-                session.flush()
-            elif image.removed_at is not None:
-                image.removed_at, image.received_at = None, received_at
-                append(session, "restored", key, {"why": "it was sent again"})
-            link(session, image, screening.identity)
-            mine = (ScreeningRow.image_id == image.id, ScreeningRow.models_key == made_by)
-            row = session.scalar(select(ScreeningRow).where(*mine))
-            if row is None:
-                row = ScreeningRow(image_id=image.id, models_key=made_by)
-                session.add(row)
-            again = row.id is not None
-            row.status, row.payload, row.screened_at = screening.status, payload, datetime.now(UTC)
-            for name, value in columns_of(screening).items():
-                setattr(row, name, value)
+    def _keep(self, session: Session, item: _Kept) -> Entry:
+        """One of them, inside the transaction."""
+        image = session.scalar(select(ImageRow).where(ImageRow.key == item.key))
+        new, row = image is None, None
+        if image is None:
+            image = ImageRow(key=item.key, received_at=item.received_at, synthetic=item.synthetic)
+            session.add(image)
             session.flush()
-            if again and screening.sha256:
-                self._films.forget_derived(key)  # the film may now be shown turned
-            append(session, "screened", key, _told(screening, made_by))
-            return entry_of(session.execute(LINES.where(*mine)).one(), reviews_of(session, ImageRow.id == image.id))
-
-        return self._change(change)
+        else:
+            if image.removed_at is not None:
+                image.removed_at, image.received_at = None, item.received_at
+                append(session, "restored", item.key, {"why": "it was sent again"})
+            mine = (ScreeningRow.image_id == image.id, ScreeningRow.models_key == item.made_by)
+            row = session.scalar(select(ScreeningRow).where(*mine))
+        link(session, image, item.screening.identity)
+        again = row is not None
+        if row is None:
+            row = ScreeningRow(image_id=image.id, models_key=item.made_by)
+            session.add(row)
+        row.status, row.payload, row.screened_at = item.screening.status, item.payload, datetime.now(UTC)
+        for name, value in columns_of(item.screening).items():
+            setattr(row, name, value)
+        if again and item.screening.sha256:
+            self._films.forget_derived(item.key)  # the film may now be shown turned
+        append(session, "screened", item.key, _told(item.screening, item.made_by))
+        reviews = {} if new else reviews_of(session, ImageRow.id == image.id)
+        return entry_of(_line(image, row), reviews)
 
     def entries(self, models_key: str | None = None) -> tuple[Entry, ...]:
         """Every image, in order of arrival, refused ones too: as the models of that key saw it, else at its latest."""
@@ -105,11 +129,26 @@ class ScreeningsPart(Part):
                 held = shown.get(line.key)
                 if held is None or line.models_key == preferred or held.models_key != preferred:
                     shown[line.key] = line
+            if not shown:
+                return ()
             ids = (line.image_id for line in shown.values())
             reviews = reviews_of(session, *((ImageRow.id == next(ids),) if len(shown) == 1 else ()))
             return tuple(entry_of(line, reviews) for line in shown.values())
 
         return self._database.read(read)
+
+
+def _line(image: ImageRow, row: ScreeningRow) -> Any:
+    """What ``LINES`` would give of the two; times as the database gives them back."""
+    return SimpleNamespace(
+        image_id=image.id,
+        key=image.key,
+        received_at=image.received_at.astimezone(UTC),
+        synthetic=image.synthetic,
+        models_key=row.models_key,
+        payload=row.payload,
+        screened_at=row.screened_at,
+    )
 
 
 def _told(screening: Screening, made_by: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, event, text
 
 from cxr_core.settings import Settings
 from cxr_core.store import Store
@@ -45,6 +45,20 @@ def shared(tmp_path_factory, new_database) -> Iterator[Store]:
     opened = Store(Settings(data_dir=tmp_path_factory.mktemp("shared"), database_url=new_database()))
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def statements(store) -> Iterator[list[str]]:
+    """The SQL that the store has sent, as long as the test lasts."""
+    sent: list[str] = []
+
+    def note(_connection, _cursor, statement, *_):
+        sent.append(statement)
+
+    engine = store._database._engine
+    event.listen(engine, "before_cursor_execute", note)
+    yield sent
+    event.remove(engine, "before_cursor_execute", note)
 
 
 @pytest.fixture

@@ -39,6 +39,46 @@ def test_a_screening_read_back_is_the_same(shared, screening, received_at, synth
     assert found in shared.entries()
 
 
+@given(st.lists(screenings(), max_size=4, unique_by=lambda item: item.sha256), TIMES)
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15)
+def test_several_kept_together_are_as_if_kept_one_by_one(shared, several, received_at):
+    for screening in several:
+        shared.purge(screening.sha256)
+    together = shared.save_all([(screening, received_at) for screening in several])
+    assert [entry.screening for entry in together] == several
+    assert list(together) == [shared.entry(entry.key) for entry in together]
+    one_by_one = [shared.save(screening, received_at) for screening in several]
+    assert [replace(entry, screened_at=NOON) for entry in together if entry.screening.sha256] == [
+        replace(entry, screened_at=NOON) for entry in one_by_one if entry.screening.sha256
+    ]
+    assert shared.verify_audit().sound
+
+
+def test_of_several_kept_together_none_is_kept_if_one_cannot_be(store, monkeypatch):
+    store.save(screened(), NOON)
+
+    def full(_key):
+        raise StoreError("disk full")
+
+    monkeypatch.setattr(store._films, "forget_derived", full)  # asked where a film is screened again
+    with pytest.raises(StoreError, match="disk full"):
+        store.save_all([(screened(sha256="1" * 64), NOON), (screened(score=0.9), NOON)])
+    with pytest.raises(RecordError, match="time zone"):
+        store.save_all([(screened(sha256="1" * 64), NOON), (screened(sha256="2" * 64), NOON.replace(tzinfo=None))])
+    assert [(entry.key, entry.screening.scores["Mass"]) for entry in store.entries()] == [("0" * 64, 0.5)]
+    assert store.save_all([]) == ()
+
+
+def test_a_film_that_is_new_is_looked_for_without_a_look_at_anybodys_reviews(store, statements):
+    store.save(screened(), NOON)
+    say(store, "0" * 64, "agree")
+    statements.clear()
+    assert store.find("1" * 64, models_key(OLD)) is None
+    assert not [text for text in statements if "reviews" in text]
+    assert store.find("0" * 64, models_key(OLD)).review.decision == "agree"
+    assert [text for text in statements if "reviews" in text]
+
+
 @given(st.from_regex(r"[a-z_.]{1,40}", fullmatch=True), JSON)
 @hypothesis_settings(max_examples=25)
 def test_a_setting_read_back_is_the_same(shared, name, value):
