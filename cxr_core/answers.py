@@ -53,7 +53,7 @@ class Panel:
     @property
     def models(self) -> tuple[ModelRef, ...]:
         """Which detectors' weights speak."""
-        return tuple(detector.card.ref() for detector, _ in self.voices)
+        return tuple(detector.ref for detector, _ in self.voices)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,7 +154,7 @@ def _merge(film: Film, answers: Sequence[Detection], panel: Panel, floor: float,
 
 def _opinions_of(model: Detector, films: Sequence[Film]) -> list[Opinion | None]:
     """One second opinion on each film; None where it failed on that film alone: it must not cost the film its place."""
-    ref, spec = model.card.ref(), model.card.input
+    ref, spec = model.ref, model.card.input
     try:
         answers = model.detect(_batch(films, spec))
     except ModelError as exc:

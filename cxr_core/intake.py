@@ -60,7 +60,7 @@ class _Desk:
 
     def __init__(self, store: Store, screener: Screener, synthetic: bool) -> None:
         self._store, self._models_key, self._synthetic = store, screener.models_key, synthetic
-        self._asked = {item.card.ref() for item in screener.opinions}
+        self._asked = {item.ref for item in screener.opinions}
         self._here: set[str] = set()
 
     def known(self, sha256: str) -> Screening | None:

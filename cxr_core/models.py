@@ -46,7 +46,7 @@ class Models:
         self._given = tuple(opinions or ()) if detectors is not None or opinions is not None else None
         self._asked = self._ask(settings.wants_opinion)
         self._voices = tuple((detector, labels) for detector, labels in zip(found, speaks_for, strict=True) if labels)
-        self._models = tuple(detector.card.ref() for detector, _ in self._voices)
+        self._models = tuple(detector.ref for detector, _ in self._voices)
         self._unused = tuple(detector.card for detector, labels in zip(found, speaks_for, strict=True) if not labels)
 
     @property
@@ -116,7 +116,7 @@ class Models:
     @property
     def run_key(self) -> str:
         """One digest for everything that is run: the detectors, the second opinions, the gate and the alarm."""
-        others = [item.card.ref() for item in self.opinions] + ([self._gate.card.ref()] if self._gate else [])
+        others = [item.ref for item in self.opinions] + ([self._gate.card.ref()] if self._gate else [])
         return models_key((*self.models, *others, *((self._alarm.ref,) if self._alarm else ())))
 
     @property

@@ -111,7 +111,7 @@ class Screener(Models):
         one_by_one = all(item.runtime_name.startswith("litert") for item in asked)
         return engine.shared(self._settings).line(
             lambda films: answer(films, panel, floor),
-            (floor, *((id(item.runtime), item.card.ref()) for item in asked)),
+            (floor, *((id(item.runtime), item.ref) for item in asked)),
             wait=0.0 if one_by_one else self._settings.batch_wait_ms / 1000,
         )
 

@@ -1,7 +1,8 @@
 """Writes a model folder from a finished run: SavedModel, LiteRT file, label map, and the card's facts of the files.
 
-In: a recipe, its run folder, the models folder. Out: models/<name>/ complete. It measures nothing: figures, thresholds
-and calibration stay what ``evaluate`` wrote, or are absent.
+In: a recipe, its run folder, the models folder. Out: models/<name>/ complete, with the run packed small in run/, so
+that a site can train on from there. It measures nothing: figures, thresholds and calibration stay what ``evaluate``
+wrote, or are absent.
 
 Both runtimes hold the same numbers: the batch normalisation's scale is folded into the kernels and all weights are
 rounded to half precision once, before either is written; so the files compress to half their size.
@@ -30,7 +31,7 @@ from training.recipe import Recipe, System
 from training.serve import Raw, serving
 from training.trunk import ScaledConv, values
 
-LITERT, SAVED_MODEL, LABEL_MAP = "model.tflite", "saved_model", "label_map.pbtxt"
+LITERT, SAVED_MODEL, LABEL_MAP, RUN = "model.tflite", "saved_model", "label_map.pbtxt", "run"
 FLOOR = 0.05
 TOLERANCE = 1e-3
 LARGEST = 20_000_000  # bytes a file
@@ -58,6 +59,7 @@ def write_folder(
     _write_saved_model(serve(frozen(inference, None), card), folder / SAVED_MODEL)
     (folder / LITERT).write_bytes(litert(frozen(inference, 1), recipe.size))
     (folder / LABEL_MAP).write_text(label_map(recipe))
+    runs.pack(run, folder / RUN)
     _check_agreement(folder, recipe.size)
     _check_sizes(folder)
     files = {

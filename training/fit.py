@@ -109,8 +109,7 @@ def history(plan: Plan) -> list[str]:
     if origin is None:
         return ["ImageNet"] if plan.pretrained else []
     before = runs.read_config(origin)
-    stored = runs.load_checkpoint(origin)
-    steps = f"{stored[1].step if stored else 0} steps of {before['recipe']['name']}"
+    steps = f"{runs.steps_of(origin)} steps of {before['recipe']['name']}"
     return [*before.get("history", ["ImageNet"]), steps if plan.start else f"trunk of {steps}"]
 
 

@@ -13,8 +13,7 @@ from pathlib import Path
 
 from training.data import Example
 from training.errors import RunError
-
-PATIENTS = "patients.json"
+from training.runs import PATIENTS
 
 
 def patient(example: Example) -> str:

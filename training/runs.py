@@ -1,7 +1,7 @@
 """A run folder: what was trained, how, and how far it got.
 
 In and out: runs/<name>/ with config.json (recipe, seed, data digest, versions, network shape), checkpoint.npz (all a
-resumed run needs), weights.npz (the averaged weights of a finished run) and log.csv. It trains nothing.
+resumed run needs), weights.npz (the averaged weights of a finished run), patients.json and log.csv. It trains nothing.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from training.recipe import Recipe, System
 from training.trunk import ScaledConv, values
 
 CONFIG, CHECKPOINT, WEIGHTS, LOG = "config.json", "checkpoint.npz", "weights.npz", "log.csv"
+PATIENTS = "patients.json"
 _PACKAGES = ("keras", "tensorflow-cpu", "tensorflow", "numpy", "opencv-python-headless")
 
 
@@ -149,6 +150,28 @@ def load_trunk(folder: Path, model: keras.Model) -> None:
 def _lasting(model: keras.Model) -> list[Any]:
     """Variables that inference needs: all but the dropout's random state."""
     return [variable for variable in model.variables if "seed_generator" not in variable.path]
+
+
+def pack(run: Path, folder: Path) -> None:
+    """Writes what a run elsewhere may start from: configuration, patients, and the weights in half precision.
+
+    Their rounding is far below what the first step of training changes.
+    """
+    stored = load_checkpoint(run)
+    write_config(folder, read_config(run) | ({"steps": stored[1].step} if stored else {}))
+    with np.load(run / WEIGHTS) as weights:
+        part = folder / f"{WEIGHTS}.part"
+        with part.open("wb") as stream:
+            np.savez_compressed(stream, **{name: weights[name].astype(np.float16) for name in weights.files})
+        part.replace(folder / WEIGHTS)
+    if (run / PATIENTS).is_file():
+        (folder / PATIENTS).write_bytes((run / PATIENTS).read_bytes())
+
+
+def steps_of(folder: Path) -> int:
+    """How many steps a run has done; a packed one has no checkpoint, and says so itself."""
+    stored = load_checkpoint(folder)
+    return stored[1].step if stored else int(read_config(folder).get("steps", 0))
 
 
 def network_of(folder: Path) -> tuple[keras.Model, network.Shape]:

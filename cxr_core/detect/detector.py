@@ -17,6 +17,7 @@ from cxr_core.card import LabelCard, ModelCard
 from cxr_core.detect.decode import Boxes, decode
 from cxr_core.detect.raw import Floats, Runtime
 from cxr_core.errors import ModelError, RecordError
+from cxr_core.records import ModelRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +74,12 @@ class Detector:
     card: ModelCard
     runtime: Runtime
     batch_size: int = 8
+    ref: ModelRef = field(init=False, repr=False)
+    """The card's; making it takes milliseconds, and every film asks for it."""
     _labels: tuple[LabelCard, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "ref", self.card.ref())
         object.__setattr__(self, "_labels", tuple(sorted(self.card.labels, key=lambda label: label.id)))
 
     @property

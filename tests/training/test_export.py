@@ -54,6 +54,19 @@ def test_the_files_say_what_the_trained_network_says(made):
     np.testing.assert_allclose(found.boxes, expected["raw_detection_boxes"], atol=5e-3)
 
 
+def test_a_model_folder_holds_a_run_that_training_can_go_on_from(made, data_folder, tmp_path):
+    """With the weights to half precision, the steps behind them, and the patients that may not be judged by it."""
+    recipe, run, models = made
+    still = replace(recipe, trunk_rate=1e-12, head_rate=1e-12, decay=0.0)
+    packed = models / "covid_ssd" / "run"
+    later = fit.fit(still, data_folder, tmp_path / "later", replace(PLAN, steps=1, start=packed))
+    one, two = np.load(run / runs.WEIGHTS), np.load(later / runs.WEIGHTS)
+    assert all(np.allclose(one[name], two[name], rtol=1e-3, atol=1e-6) for name in one.files)
+    assert runs.read_config(later)["history"][-1] == "2 steps of covid_ssd"
+    with pytest.raises(RunError, match="patients of the fold to be held out"):
+        fit.fit(recipe, data_folder, tmp_path / "other", replace(PLAN, held_out=0, start=packed))
+
+
 def test_the_card_holds_figures_thresholds_and_the_outside_set(made):
     _, _, models = made
     card = load_card(models / "covid_ssd")
