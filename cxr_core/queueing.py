@@ -10,6 +10,7 @@ those models: a threshold belongs to a model version.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from cxr_core.errors import StoreError
 from cxr_core.records import LABELS, URGENCIES, Assessment, Ranked, Urgency
 from cxr_core.store import Columns, Entry, Names, Store
 from cxr_core.triage import Circumstances, Facts, Order, Policy, assess, ordered
@@ -35,6 +37,8 @@ _AT_ONCE = 200
 _BY_URGENCY = np.array([LANES.index(lane) for lane in URGENCIES])
 
 Rows = npt.NDArray[np.int64]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,20 +85,40 @@ class Worklist:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._lock = threading.Lock()
+        self._naming = threading.Lock()  # another one: who wants the order need not wait for names
         self._columns: dict[str, Columns] = {}
         self._names: Names | None = None
         self._rows: dict[str, int] = {}
 
+    def read_ahead(self, models_key: str) -> threading.Thread:
+        """Read columns and names in a thread of its own; a look meanwhile waits for the columns and reads none again.
+
+        A database that is away is left to the next look, which says so.
+        """
+
+        def read() -> None:
+            try:
+                self.names(self._current(models_key))
+            except StoreError as exc:
+                _log.warning("the worklist could not be read ahead: %s", exc)
+
+        thread = threading.Thread(target=read, name="worklist", daemon=True)
+        thread.start()
+        return thread
+
     def queue(self, terms: Terms, models_key: str, now: datetime) -> Queue:
         """The worklist as it is now."""
+        return Queue(self, self._current(models_key), terms, now)
+
+    def _current(self, models_key: str) -> Columns:
         with self._lock:
             columns = self.store.worklist(models_key, self._columns.get(models_key))
             self._columns = {models_key: columns}
-        return Queue(self, columns, terms, now)
+            return columns
 
     def names(self, columns: Columns) -> Names:
         """What the rows of these columns are called; read at first need."""
-        with self._lock:
+        with self._naming:
             names = self.store.names(columns, self._names)
             if names is not self._names:
                 self._names, self._rows = names, {}
@@ -103,7 +127,7 @@ class Worklist:
     def rows(self, columns: Columns) -> Mapping[str, int]:
         """The row of each key."""
         names = self.names(columns)
-        with self._lock:
+        with self._naming:
             if names is not self._names:  # another session has looked meanwhile
                 return dict(zip(names.keys.tolist(), range(len(names.keys)), strict=True))
             if not self._rows:

@@ -9,10 +9,11 @@ import numpy as np
 from cxr_core.card import Decoding, InputSpec, LabelCard, ModelCard, Platt, WeightsFile
 from cxr_core.detect import Detector
 from cxr_core.detect.raw import RawOutput
-from cxr_core.errors import ModelError
+from cxr_core.errors import ModelError, StoreError
 from cxr_core.phantom import as_png
 from cxr_core.read.sources import InputFile
 from cxr_core.records import COVID, NIH_LABELS, OperatingPoint, Review
+from cxr_core.store import Store
 
 SPEC = InputSpec(32, 64)
 BOX = (0.25, 0.25, 0.75, 0.5)  # ymin, xmin, ymax, xmax: rows 8 to 24, columns 16 to 32 of the model's input
@@ -150,3 +151,33 @@ def say(store, key: str, decision: str, comment: str = "", at: datetime | None =
     entry = store.entry(key)
     before = entry.review.version if entry and entry.review else 0
     return store.save_review(key, Review(decision, comment, at or datetime.now(UTC), **more), expected=before)
+
+
+class WatchedStore:
+    """A store that tells what the worklist reads anew, once ``gate`` is open; ``away``: it does not answer."""
+
+    def __init__(self, store: Store, *, away: bool = False) -> None:
+        self._store = store
+        self.away = away
+        self.anew: list[str] = []
+        self.gate = threading.Event()
+        self.asked = threading.Event()
+        self.gate.set()
+
+    def worklist(self, models_key, known=None):
+        return self._told("columns", known, lambda: self._store.worklist(models_key, known))
+
+    def names(self, columns, known=None):
+        return self._told("names", known, lambda: self._store.names(columns, known))
+
+    def _told(self, what, known, work):
+        self.asked.set()
+        assert self.gate.wait(60)
+        if self.away:
+            raise StoreError("the database does not answer")
+        if known is None:
+            self.anew.append(what)
+        return work()
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)

@@ -7,11 +7,13 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from cxr_core.errors import StoreError
 from cxr_core.queueing import GROUPS, LANES, Filters, Terms, Worklist
 from cxr_core.records import COVID, LABELS, Identity, Notice, Review, models_key
 from cxr_core.settings import Settings
 from cxr_core.store import Store
 from cxr_core.triage import Policy
+from tests.fakes import WatchedStore
 from tests.store.given import NEW, NOON, OLD, REFUSED, screened
 
 KEY = models_key(NEW)
@@ -141,6 +143,51 @@ def test_a_film_that_was_taken_out_meanwhile_is_left_out(ward, store):
     store.remove(image(2))
     assert image(2) not in [item.entry.key for item in queue.shown(queue.order.rows)]
     assert image(2) not in ward.queue(terms(), KEY, NOON)
+
+
+def test_what_was_read_ahead_no_look_and_no_search_reads_again(ward, store):
+    watched = WatchedStore(store)
+    ahead = Worklist(watched)
+    ahead.read_ahead(KEY).join()
+    assert watched.anew == ["columns", "names"]
+    queue = ahead.queue(terms(), KEY, NOON)
+    assert queue.keys == ward.queue(terms(), KEY, NOON).keys
+    assert queue.named(queue.filtered(Filters(text="px7"))) == [image(6)]
+    assert watched.anew == ["columns", "names"]
+
+
+def test_a_look_during_the_reading_ahead_waits_for_it_and_does_not_begin_another(ward, store):
+    watched = WatchedStore(store)
+    watched.gate.clear()
+    ahead = Worklist(watched)
+    reading = ahead.read_ahead(KEY)
+    assert watched.asked.wait(60)
+    with ThreadPoolExecutor(5) as pool:
+        looks = [pool.submit(ahead.queue, terms(), KEY, NOON) for _ in range(5)]
+        watched.gate.set()
+        assert {len(look.result()) for look in looks} == {10}
+    reading.join()
+    assert watched.anew == ["columns", "names"]
+
+
+def test_what_comes_after_the_reading_ahead_is_in_the_next_look(ward, store):
+    ahead = Worklist(store)
+    ahead.read_ahead(KEY).join()
+    store.save(film(11, Mass=0.9), NOON)
+    queue = ahead.queue(terms(), KEY, NOON)
+    assert image(11) in queue
+    assert len(queue) == 11
+
+
+def test_a_database_that_is_away_ends_the_reading_ahead_and_is_said_by_the_look(ward, store, caplog):
+    watched = WatchedStore(store, away=True)
+    ahead = Worklist(watched)
+    ahead.read_ahead(KEY).join()
+    assert "the worklist could not be read ahead: the database does not answer" in caplog.text
+    with pytest.raises(StoreError, match="does not answer"):
+        ahead.queue(terms(), KEY, NOON)
+    watched.away = False
+    assert len(ahead.queue(terms(), KEY, NOON)) == 10
 
 
 def test_twenty_readers_at_once_see_their_own_thresholds_and_lose_nothing(store):

@@ -13,6 +13,7 @@ import streamlit as st
 
 from cxr_core.pipeline import Screener
 from cxr_core.queueing import Worklist
+from cxr_core.records import models_key
 from cxr_core.settings import Settings
 from cxr_core.store import Store
 from ui.jobs import Board
@@ -74,13 +75,17 @@ class Site:
 
 def site() -> Site:
     """All three, made at first need."""
-    return Site(settings(), store(), screener())
+    kept = settings(), store()
+    worklist()  # whichever page is the first: it is read while the models and the page are made
+    return Site(*kept, screener())
 
 
 @st.cache_resource(show_spinner=False)
 def worklist() -> Worklist:
-    """The columns of the worklist, held once a process; they are brought up to date at each look."""
-    return Worklist(store())
+    """The columns of the worklist, held once a process: read ahead now, brought up to date at each look."""
+    made = Worklist(store())
+    made.read_ahead(models_key(card.ref() for card in roster().detectors))  # as the screener, which takes longer
+    return made
 
 
 def now() -> datetime:

@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 
 from cxr_core.errors import StoreError
 from cxr_core.store import trouble
+from cxr_core.store.gathered import BINARY
 from cxr_core.store.migrate import bring_up_to_date, is_current
 
 T = TypeVar("T")
@@ -206,6 +207,8 @@ def _prepare_sqlite(engine: Engine) -> None:
 
 
 def _prepare_postgresql(engine: Engine, patience: float) -> None:
+    from psycopg.pq import Format  # noqa: PLC0415 - a site on SQLite does without it
+
     @event.listens_for(engine, "do_connect")
     def _hurry(_dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> None:
         parameters.setdefault("connect_timeout", 5)
@@ -217,6 +220,12 @@ def _prepare_postgresql(engine: Engine, patience: float) -> None:
             cursor.execute(f"SET lock_timeout = {wait}")
             cursor.execute("SET idle_in_transaction_session_timeout = 60000")
         connection.commit()
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def _as_it_is(_connection: Connection, cursor: Any, *told: Any) -> None:
+        _statement, _parameters, context, _many = told
+        if context is not None and context.execution_options.get(BINARY):
+            cursor.format = Format.BINARY
 
 
 def _cascades(connection: Connection, switch: str) -> None:

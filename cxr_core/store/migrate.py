@@ -21,7 +21,7 @@ from cxr_core.store.tables import Base
 FIRST = "0001_first"
 """The tables as they were before revisions were written down."""
 
-HEAD = "0005_exchange"
+HEAD = "0006_first_look"
 """Today's revision; a test holds that it is the last file in migrations/versions."""
 
 FOLDER = Path(__file__).resolve().parent / "migrations"

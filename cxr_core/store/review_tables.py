@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cxr_core.store.tables import Base
@@ -20,13 +20,17 @@ class ReviewRow(Base):
     """
 
     __tablename__ = "reviews"
-    __table_args__ = (UniqueConstraint("image_id", "about", "version"),)
+    __table_args__ = (
+        UniqueConstraint("image_id", "about", "version"),
+        # All that the worklist reads of those that stand, so that their payloads stay where they are.
+        Index("ix_reviews_standing", "latest", "image_id", "about", "decision", "signed_at", "thresholds"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"))
     about: Mapped[str] = mapped_column(String(64))
     version: Mapped[int]
-    latest: Mapped[bool] = mapped_column(index=True)
+    latest: Mapped[bool]
     decision: Mapped[str] = mapped_column(String(16))
     reviewed_at: Mapped[datetime]
     signed_at: Mapped[datetime | None]

@@ -73,6 +73,8 @@ class ScreeningRow(Base):
         UniqueConstraint("image_id", "models_key"),
         # All that ranking reads, so that 100,000 payloads stay where they are (store/worklist.py).
         Index(RANKING, "models_key", "image_id", "status", "doubtful", "requested", "result", "screened_at", "scores"),
+        # All that a search by text reads, for the same reason.
+        Index("ix_screenings_search", "image_id", "id", "searched"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -1,5 +1,6 @@
 """Worklist: nine sliders re-flag and re-rank without a model, are kept, and decide what the CSV holds."""
 
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -301,3 +302,42 @@ def test_a_browser_that_has_not_heard_of_mine_yet_takes_no_earlier_move_back(thr
     slider(app, LABELS[1]).set_value(0.8)
     app.run()
     assert [item.value for item in app.slider][:3] == [0.9, 0.8, 0.6]
+
+
+def read_ahead():
+    """Wait until what the first page began is done."""
+    for thread in threading.enumerate():
+        if thread.name == "worklist":
+            thread.join()
+
+
+def test_the_first_page_of_a_server_has_the_worklist_read_for_those_who_look_later(three, monkeypatch):
+    watched = fakes.WatchedStore(state.store())
+    monkeypatch.setattr(state, "store", lambda: watched)
+    open_page("pages/1_Screen.py")
+    read_ahead()
+    assert watched.anew == ["columns", "names"]
+    assert names(search(open_page(PAGE), "high")) == ["high.png"]
+    assert watched.anew == ["columns", "names"]
+
+
+def test_the_first_page_does_not_wait_for_the_worklist_to_be_read(three, monkeypatch):
+    watched = fakes.WatchedStore(state.store())
+    watched.gate.clear()
+    monkeypatch.setattr(state, "store", lambda: watched)
+    app = open_page("pages/1_Screen.py")
+    assert watched.asked.wait(60)
+    assert not app.exception
+    assert watched.anew == []
+    watched.gate.set()
+    read_ahead()
+
+
+def test_a_database_that_went_away_stops_no_page_before_one_looks(three, monkeypatch):
+    watched = fakes.WatchedStore(state.store(), away=True)
+    monkeypatch.setattr(state, "store", lambda: watched)
+    app = open_page("pages/1_Screen.py")
+    read_ahead()
+    assert not app.exception
+    assert "cannot be reached" not in words(app)
+    assert "The database does not answer." in words(open_page(PAGE))
