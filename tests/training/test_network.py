@@ -137,9 +137,23 @@ def test_cells_and_a_constant_of_the_class_add_up_to_the_image_score_s_logit(pla
     found = outside.predict_on_batch(clouds(3, 64))
     rest = log_odds(found["image_scores"]) - found["class_maps"].sum((1, 2), dtype=np.float64)
     assert np.ptp(log_odds(found["image_scores"]), axis=0).min() > 1e-3  # the films differ, the constant does not
-    bias = 0.5 * trunk.values(model.get_layer("head_image").bias)[:2]
-    expected = bias if place == "softmax" else [-bias[0], bias[0]]
+    bias = trunk.values(model.get_layer("head_image").bias)[:2]
+    expected = bias / 3 if place == "softmax" else [-bias[0] / 2, bias[0] / 2]
     np.testing.assert_allclose(rest, np.broadcast_to(expected, rest.shape), atol=2e-5)
+
+
+def test_heat_has_a_say_in_the_image_score_where_place_is_a_softmax():
+    """One hot cell is evidence of the sign anywhere on the film; where place is heat, boxes alone follow it."""
+    for place, more in (("softmax", 1), ("heat", 0)):
+        shape = network.Shape(64, SHAPE.priors[:2], 4, 2, 2, place)
+        heads = {"pooled": np.zeros((1, 4), "f4"), "attended": np.zeros((1, 2), "f4")}
+        cold = np.full((1, 4, 4, 2), -4.0, "f4")
+        hot = cold.copy()
+        hot[0, 1, 2, 0] = 3.0
+        one, two = (np.asarray(network.image_probability(heads | {"heat": heat}, shape))[0] for heat in (cold, hot))
+        assert (two[0] > one[0]) == bool(more)
+        assert two[1] == one[1]
+        assert one[0] == pytest.approx(1 / (1 + np.exp(4 / 3)) if more else 0.5, rel=1e-5)
 
 
 def test_what_speaks_for_covid_speaks_against_its_absence():
@@ -161,6 +175,8 @@ def test_shares_of_a_pooled_and_of_an_attended_logit_add_up(seed, count, rows, c
     np.testing.assert_allclose(attended.sum((1, 2)), np.asarray(network.AttentionPool()(votes)), atol=1e-4)
     together = np.asarray(network.image_maps(features, kernel, votes))
     np.testing.assert_allclose(together.sum((1, 2)), 0.5 * (pooled.sum((1, 2)) + attended.sum((1, 2))), atol=1e-4)
+    more = np.asarray(network.image_maps(features, kernel, votes, votes))
+    np.testing.assert_allclose(more, (2 * together + attended) / 3, atol=1e-4)
     spread = together - 0.5 * attended  # a coarse cell's share lies on its own four fine cells
     np.testing.assert_allclose(spread.reshape(count, rows, 2, columns, 2, classes).sum((2, 4)), 0.5 * pooled, atol=1e-4)
 
