@@ -24,7 +24,7 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from cxr_core.card import CARD_FILE, InputSpec, LabelCard, ModelCard, WeightsFile, load_card, sha256_of
+from cxr_core.card import CARD_FILE, Decoding, InputSpec, LabelCard, ModelCard, WeightsFile, load_card, sha256_of
 from training import network, runs
 from training.errors import TrainingError
 from training.recipe import Recipe, System
@@ -143,6 +143,7 @@ def card_for(recipe: System, folder: Path, run: Path) -> ModelCard:
             LabelCard(index, label.name, label.finding, label.urgency) for index, label in enumerate(recipe.labels, 1)
         ),
         files={},
+        decoding=_decoding(recipe),
         licence=LICENCE,
         limits=recipe.limits,
         data=dict(recipe.data),
@@ -152,9 +153,14 @@ def card_for(recipe: System, folder: Path, run: Path) -> ModelCard:
 
 def _refreshed(card: ModelCard, recipe: System) -> ModelCard:
     """The same figures under what the recipe says today of urgency and limits."""
-    facts = zip(card.labels, recipe.labels, strict=True)
-    labels = tuple(replace(old, name=new.name, finding=new.finding, urgency=new.urgency) for old, new in facts)
-    return replace(card, labels=labels, title=recipe.title, task=recipe.task, limits=recipe.limits, role=recipe.role)
+    pairs = zip(card.labels, recipe.labels, strict=True)
+    labels = tuple(replace(old, name=new.name, finding=new.finding, urgency=new.urgency) for old, new in pairs)
+    facts = {"title": recipe.title, "task": recipe.task, "limits": recipe.limits, "role": recipe.role}
+    return replace(card, labels=labels, decoding=_decoding(recipe), **facts)
+
+
+def _decoding(recipe: System) -> Decoding:
+    return recipe.decoding if isinstance(recipe, Recipe) else Decoding()
 
 
 def version_of(run: Path) -> str:

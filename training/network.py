@@ -28,9 +28,6 @@ from training import trunk
 
 Place = Literal["softmax", "heat"]
 
-TEMPERATURE = 1.4
-"""By which a softmax of places is flattened: learnt from some hundred boxes a sign, it is too sure of one cell."""
-
 CANDIDATES = 64
 """Boxes of a class that leave a network whose place is a softmax; at most ten of them are ever drawn."""
 
@@ -225,7 +222,7 @@ class Inference(keras.layers.Layer):
             logits = ops.reshape(outputs["location"][..., : shape.scored], (-1, cells, shape.scored))
             image = image[:, : shape.scored]
             maps = None if maps is None else maps[..., : shape.scored]
-            mass = ops.softmax(logits / TEMPERATURE, axis=1)
+            mass = ops.softmax(logits, axis=1)
             likely = likeliest(boxes, mass, min(CANDIDATES, cells))
             scores = box_score(image, expected_overlap(likely, boxes, mass))
             boxes = likely

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from cxr_core.card import Role
+from cxr_core.card import Decoding, Role
 from cxr_core.records import Urgency
 from training.data import Classes, Example
 from training.errors import RecipeError
@@ -115,7 +115,7 @@ class Recipe(System):
 
     ``box_classes``: names a box may have, of which the first ``len(labels)`` leave the network. ``targets``: names of
     image-level targets, of which the first ``attended`` also have an attention-pooled head. ``black``: classes of boxes
-    that are black on every training film, for a control.
+    that are black on every training film, for a control. ``decoding``: how its raw boxes become findings.
     """
 
     kind: ClassVar[str] = "detector"
@@ -130,6 +130,7 @@ class Recipe(System):
     fine: bool = True
     black: tuple[str, ...] = ()
     classes: Classes | None = None
+    decoding: Decoding = field(default_factory=Decoding)
 
     def __post_init__(self) -> None:
         System.__post_init__(self)  # super() does not know a class that slots=True has made anew
