@@ -3,12 +3,13 @@
 In: a ModelCard, a finding, a threshold, how often the finding is among a site's films. Out: an Operating, each figure
 with its 95% interval. Pure functions; this module knows no slider.
 
-A card holds what was measured at some thresholds: its presets, and the edges of its histogram of scores where it has
-one. There the card's own intervals are given (bootstrap over patients), or Wilson's from the counts (Wilson 1927). At
-any other threshold a straight line is drawn between the two measured neighbours, in normal deviates of the rate over
-the logit of the threshold: the binormal model (Dorfman and Alf 1969), under which that line is exact. Leaving out the
-middle one of the shipped cards' three points and drawing the line over the whole gap misses it by 0.12 at most (a test
-holds that); the error of such a line falls with the square of the gap, so BETWEEN is added on either side half way.
+A card holds what was measured at some thresholds: its presets, and the edges of its histogram of scores (the curve
+"rates") where it has one. There the card's own intervals are given (bootstrap over patients), or Wilson's from the
+counts (Wilson 1927). At any other threshold a straight line is drawn between the two measured neighbours, in normal
+deviates of the rate over the logit of the threshold: the binormal model (Dorfman and Alf 1969), under which that line
+is exact. With three measured points, leaving out the middle one and drawing the line over the whole gap misses it by
+0.12 at most (a test holds that of the shipped cards); the error of such a line falls with the square of the gap, so
+BETWEEN is added on either side half way.
 Outside the measured thresholds only bounds are known, and the interval says so.
 
 PPV and NPV follow by Bayes, flags a hundred by counting; their intervals take both rates at their worse ends at once,
@@ -137,15 +138,26 @@ def wilson(hits: float, of: float) -> Interval:
 
 
 def _measured(card: ModelCard, label: str) -> Iterator[Operating]:
-    """What the card says that was measured; what is not of the expected shape is left out, never an error."""
+    """What the card says that was measured; what is not of the expected shape is left out, never an error.
+
+    Presets and edges are counted on the same films, each judged by what other films chose, but not in the same way: an
+    edge that would have a higher threshold catch more than a preset is left out.
+    """
     found = next((item for item in card.finding_labels if item.finding == label), None)
+    presets = []
     for preset in PRESETS:
         point = found.operating_points.get(preset) if found else None
-        if point:
-            told = _at_preset(point, _of(card.curves, "confusion", label, preset))
-            if told:
-                yield told
-    yield from _at_edges(_of(card.curves, "histogram", label))
+        told = _at_preset(point, _of(card.curves, "confusion", label, preset)) if point else None
+        presets += [told] if told else []
+    yield from presets
+    edges = _at_edges(_of(card.curves, "rates", label))
+    yield from (edge for edge in edges if all(_in_order(edge, preset) for preset in presets))
+
+
+def _in_order(one: Operating, other: Operating) -> bool:
+    """Whether of two thresholds the lower one catches at least as much and spares at most as much."""
+    low, high = sorted((one, other), key=lambda item: item.threshold)
+    return low.sensitivity.value >= high.sensitivity.value and low.specificity.value <= high.specificity.value
 
 
 def _at_preset(point: OperatingPoint, counts: Any) -> Operating | None:

@@ -99,8 +99,17 @@ def test_counts_stand_in_where_a_card_has_no_intervals():
 
 def test_a_histogram_gives_a_point_at_each_of_its_edges():
     histogram = {"Mass": {"edges": [0.2, 0.6], "present": [1, 3, 6], "absent": [70, 20, 10]}}
-    found = operating(card({}, histogram=histogram), "Mass", 0.6)
+    found = operating(card({}, rates=histogram), "Mass", 0.6)
     assert (found.sensitivity, found.specificity) == (wilson(6, 10), wilson(90, 100))
+
+
+def test_an_edge_that_contradicts_a_preset_is_left_out():
+    """Both are measured, in two ways: a slider moved up must not seem to catch more."""
+    point = OperatingPoint(0.5, Interval(0.5, 0.4, 0.6), Interval(0.9, 0.8, 1.0))
+    rates = {"Mass": {"edges": [0.6], "present": [4, 6], "absent": [95, 5]}}
+    found = operating(card({"balanced": point}, rates=rates), "Mass", 0.6)
+    assert not found.measured
+    assert found.sensitivity.high == 0.6
 
 
 @pytest.mark.parametrize(
@@ -111,7 +120,7 @@ def test_a_histogram_gives_a_point_at_each_of_its_edges():
     ],
 )  # fmt: skip
 def test_a_histogram_of_another_shape_is_left_out(broken):
-    assert operating(card({}, histogram={"Mass": broken}), "Mass", 0.5) is None
+    assert operating(card({}, rates={"Mass": broken}), "Mass", 0.5) is None
 
 
 def test_without_a_measurement_nothing_is_said():

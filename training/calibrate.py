@@ -12,7 +12,7 @@ its sister is inside the figure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,8 @@ from training import detections, metrics
 
 SENSITIVE, SPECIFIC = 0.95, 0.95
 _POINTS = 40
+TENTHS = tuple(round(share, 1) for share in np.arange(0.1, 1, 0.1).tolist())
+TAILS = (0.01, 0.02, 0.05, *TENTHS, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,8 +33,8 @@ class Calibrated:
     """All that the card says of one label's image score.
 
     ``crossed`` (M,): each film's probability by a Platt fitted on other films. ``scale`` (M,): scores of all films on
-    one scale, for curves and subgroups. ``flagged``: (M,) by preset. ``scores``: films of each kind between edges, by
-    which drift is seen later. ``error``: of ``crossed``, with its interval.
+    one scale, for curves and subgroups. ``flagged``: (M,) by preset. ``scores``, ``rates``: films of each kind between
+    edges, see ``histogram``. ``error``: of ``crossed``, with its interval.
     """
 
     platt: Platt
@@ -47,6 +49,7 @@ class Calibrated:
     scale: np.ndarray = field(default_factory=lambda: np.zeros(0))
     flagged: Mapping[str, np.ndarray] = field(default_factory=dict)
     scores: Mapping[str, list[float]] = field(default_factory=dict)
+    rates: Mapping[str, list[float]] = field(default_factory=dict)
     error: metrics.Figure | None = None
 
     def errors(self) -> dict[str, float]:
@@ -85,6 +88,7 @@ def calibrate(
         scale,
         flagged,
         histogram(honest, truth),
+        histogram(honest, truth, TAILS),
         metrics.centred(metrics.draws(lambda w: metrics.calibration_error(honest, truth, w), weights), len(raw)),
     )
 
@@ -165,9 +169,13 @@ def confusion(flagged: np.ndarray, truth: np.ndarray) -> dict[str, int]:
     }
 
 
-def histogram(p: np.ndarray, truth: np.ndarray, bins: int = 10) -> dict[str, list[float]]:
-    """Films with and without the finding by probability: bins of equal share, as few as ties allow (cxr_core.drift)."""
-    marks = np.quantile(p, np.arange(1, bins) / bins)
+def histogram(p: np.ndarray, truth: np.ndarray, shares: Sequence[float] = TENTHS) -> dict[str, list[float]]:
+    """Films with and without the finding by probability, between edges below which such ``shares`` of all films lie.
+
+    As few bins as ties allow. Tenths are what drift is seen by (cxr_core.drift), TAILS what sliders are told by
+    (cxr_core.operating): most of a slider lies above most films.
+    """
+    marks = np.quantile(p, shares)
     edges = np.unique(np.round(marks, 4))
     edges = edges[(edges > p.min()) & (edges <= p.max())]
     places = np.searchsorted(edges, p, side="right")

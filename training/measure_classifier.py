@@ -177,7 +177,7 @@ def _curves(item: Calibrated, held: _Scored) -> dict[str, Any]:
     return {
         **{
             kind: {FINDING: getattr(item, kind)}
-            for kind in ("roc", "precision_recall", "reliability", "confusion", "scores")
+            for kind in ("roc", "precision_recall", "reliability", "confusion", "scores", "rates")
         },
         "failures": {FINDING: failures(item.crossed, held.truth, item.flagged["balanced"], names)},
     }

@@ -62,7 +62,7 @@ def measure(judges: Judges, examples: Sequence[Example], held_out: Sequence[int]
     curves = {
         **{
             kind: {_FINDING: getattr(item, kind)}
-            for kind in ("roc", "precision_recall", "reliability", "confusion", "scores")
+            for kind in ("roc", "precision_recall", "reliability", "confusion", "scores", "rates")
         },
         "froc": {_FINDING: local.curve()},
         "failures": {

@@ -121,5 +121,5 @@ def _failures(films: Sequence[Example], truth: np.ndarray, calibrated: Mapping[s
 
 def _curves(calibrated: Mapping[str, Calibrated]) -> dict[str, Any]:
     """What calibration leaves to draw, by kind of curve and label."""
-    kinds = ("roc", "precision_recall", "reliability", "confusion", "scores")
+    kinds = ("roc", "precision_recall", "reliability", "confusion", "scores", "rates")
     return {kind: {label: getattr(item, kind) for label, item in calibrated.items()} for kind in kinds}

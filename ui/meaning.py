@@ -33,13 +33,16 @@ def said(here: Operating | None, prevalence: float) -> Said:
     how = "measured at this threshold" if here.measured else "drawn between the measured thresholds"
     if _bound(here):
         how = "beyond the measured thresholds: bounds"
+    foreseen = f"PPV {short(ppv.value)} \u00b7 NPV {short(npv.value)} at {share} \u00b7 ~{flags.value:.0f} flags / 100"
+    if _bound(here):
+        foreseen = f"PPV, NPV not known \u00b7 {flags.low:.0f} to {flags.high:.0f} flags / 100 at {share}"
     return Said(
         f"sens {sens} \u00b7 spec {spec}",
-        f"PPV {short(ppv.value)} \u00b7 NPV {short(npv.value)} at {share} \u00b7 ~{flags.value:.0f} flags / 100",
-        f"On the model's validation films, {how}, with 95% intervals: sensitivity {_long(here.sensitivity)}, "
-        f"specificity {_long(here.specificity)}. Where {share} of films have the finding: of those flagged "
-        f"{_long(ppv)} have it (PPV), of those not flagged {_long(npv)} do not (NPV), and "
-        f"{flags.value:.0f} of 100 films are flagged ({flags.low:.0f} to {flags.high:.0f}).",
+        foreseen,
+        f"On the model's validation films, {how}, with 95% intervals: sensitivity {_whole(here, here.sensitivity)}, "
+        f"specificity {_whole(here, here.specificity)}. Where {share} of films have the finding: of those flagged "
+        f"{_whole(here, ppv)} have it (PPV), of those not flagged {_whole(here, npv)} do not (NPV), and "
+        f"{_counted(here, flags)}.",
     )
 
 
@@ -56,5 +59,16 @@ def _figure(item: Interval, *, measured: bool) -> str:
     return f"{'' if measured else '~'}{short(item.value)} [{short(item.low)}-{short(item.high)}]"
 
 
-def _long(item: Interval) -> str:
-    return f"{item.value:.2f} ({item.low:.2f} to {item.high:.2f})"
+def _counted(here: Operating, flags: Interval) -> str:
+    bounds = f"{flags.low:.0f} to {flags.high:.0f}"
+    return (
+        f"{bounds} of 100 films are flagged"
+        if _bound(here)
+        else f"{flags.value:.0f} of 100 films are flagged ({bounds})"
+    )
+
+
+def _whole(here: Operating, item: Interval) -> str:
+    """A figure with its interval; the interval alone where the figure in it would be that of another threshold."""
+    bounds = f"{item.low:.2f} to {item.high:.2f}"
+    return bounds if _bound(here) else f"{item.value:.2f} ({bounds})"

@@ -42,7 +42,10 @@ def test_what_was_not_measured_is_marked_and_what_lies_beyond_is_a_bound():
     )
     beyond = said(at(0.9, (0.2, 0.0, 0.3), (0.9, 0.85, 1.0), measured=False), 0.1)
     assert beyond.caught == "sens \u2264.30 \u00b7 spec \u2265.85"
+    assert beyond.foreseen == "PPV, NPV not known \u00b7 0 to 17 flags / 100 at 10%"
     assert "bounds" in beyond.whole
+    assert "0.20" not in beyond.whole, "the nearest measured point's own figure says nothing here"
+    assert "0 to 17 of 100 films are flagged." in beyond.whole
 
 
 def test_an_unmeasured_label_promises_nothing():

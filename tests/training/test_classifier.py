@@ -79,7 +79,7 @@ def test_the_card_says_second_opinion_and_how_far_it_reaches(made):
     assert set(card.files) == {"litert", "saved_model"}
     assert card.metrics["siim"]["typical_v_no_pneumonia_auc"]["n"] == 6
     assert card.metrics["outside_ieee8023"]["covid_v_other_pneumonia_auc"]["n"] == 30
-    assert set(card.curves) == {"roc", "precision_recall", "reliability", "confusion", "failures", "scores"}
+    assert set(card.curves) == {"roc", "precision_recall", "reliability", "confusion", "failures", "scores", "rates"}
     assert "fold 4" in card.data["split"]
 
 

@@ -139,7 +139,16 @@ def test_networks_are_ranked_on_their_own_fold(data_folder):
 
 def test_the_card_says_what_it_draws(data_folder):
     found = all_covid(data_folder, Blind(covid.BOX_CLASSES, (covid.OPACITY, covid.COVID)), FOLDS)
-    assert set(found.curves) == {"roc", "precision_recall", "reliability", "confusion", "scores", "froc", "failures"}
+    assert set(found.curves) == {
+        "roc",
+        "precision_recall",
+        "reliability",
+        "confusion",
+        "scores",
+        "rates",
+        "froc",
+        "failures",
+    }
     cells = found.curves["confusion"]["COVID-19"]
     assert {name: sum(cell.values()) for name, cell in cells.items()} == dict.fromkeys(
         ("sensitive", "balanced", "specific"), 30

@@ -216,6 +216,19 @@ def test_the_card_keeps_its_scores_by_tenths_so_that_drift_is_seen():
     assert held.counts(p).min() > 20, "bins of about a tenth"
 
 
+def test_the_card_tells_sliders_of_the_highest_scores_too():
+    """Most of a slider lies above nine in ten films: there, too, sensitivity and specificity are counted."""
+    rng = np.random.default_rng(5)
+    truth = (rng.random(2000) < 0.2).astype(int)
+    p = np.clip(rng.normal(0.35 + 0.2 * truth, 0.08), 0, 1)
+    kept = calibrate.histogram(p, truth, calibrate.TAILS)
+    assert len(kept["edges"]) == len(calibrate.TAILS)
+    assert (p > kept["edges"][-1]).mean() <= 0.0015
+    for place, edge in enumerate(kept["edges"], 1):
+        assert sum(kept["present"][place:]) == ((p >= edge) & (truth > 0)).sum()
+        assert sum(kept["absent"][:place]) == ((p < edge) & (truth <= 0)).sum()
+
+
 def test_scores_that_are_all_alike_are_one_bin():
     kept = calibrate.histogram(np.full(10, 0.25), np.array([1] * 4 + [0] * 6))
     assert kept == {"edges": [], "present": [4], "absent": [6]}
