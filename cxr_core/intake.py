@@ -39,7 +39,10 @@ def take_in(
     synthetic: bool = False,
     received_at: datetime | Iterable[datetime] | None = None,
 ) -> Generator[Arrival, None, None]:
-    """Screen inputs into the worklist: keep each film's bytes, then its screening; yields as soon as each is kept.
+    """Screen inputs into the worklist: keep each film's bytes, then its screening.
+
+    What is ready at one moment is kept in one transaction and then yielded: a run that is closed early may have kept a
+    few more than it yielded.
 
     An image that these models have screened before is recognised by its hash and not screened again; one that was
     refused is read again, since the reader may have learnt since, and so is one that a second opinion in use has not
@@ -61,39 +64,46 @@ class _Desk:
     def __init__(self, store: Store, screener: Screener, synthetic: bool) -> None:
         self._store, self._models_key, self._synthetic = store, screener.models_key, synthetic
         self._asked = {item.ref for item in screener.opinions}
-        self._here: set[str] = set()
 
     def known(self, sha256: str) -> Screening | None:
         """What the models of this run have said of a film before."""
-        entry = self._entry(sha256)
-        if entry is None:
-            return None
-        self._here.add(sha256)
-        return entry.screening
+        entry = self._store.find(sha256, self._models_key)
+        return entry.screening if entry and self._complete(entry) else None
 
     def arrived(self, group: Sequence[tuple[Screening, datetime]]) -> Iterator[Arrival]:
         """Keep those that are new, in one transaction, and tell of all in order."""
+        here = self._store.find_all([screening.sha256 for screening, _ in group], self._models_key)
         new: dict[str | int, tuple[Screening, datetime]] = {}
         for place, (screening, at) in enumerate(group):
-            if screening.sha256 not in self._here:
+            if not self._complete(here.get(screening.sha256)):  # nor has another run been quicker
                 new.setdefault(screening.sha256 or place, (screening, at))
-        saved = dict(zip(new, self._store.save_all(list(new.values()), synthetic=self._synthetic), strict=True))
+        saved = dict(zip(new, self._kept(list(new.values())), strict=False))
         for place, (screening, at) in enumerate(group):
-            entry = saved.pop(screening.sha256 or place, None)
-            if entry is not None:
-                if entry.screening.status == "screened":
-                    self._here.add(screening.sha256)
+            name = screening.sha256 or place
+            before = here.get(screening.sha256)
+            if name in saved:
+                entry = saved.pop(name)
+                here[entry.key] = entry
                 yield Arrival(entry, known=False)
-                continue
-            before = self._entry(screening.sha256)
-            entry = before or self._store.save(screening, at, synthetic=self._synthetic)
-            yield Arrival(entry, known=before is not None)
+            elif before and self._complete(before):
+                yield Arrival(before, known=True)
+            else:  # once more what was refused a moment ago, or what could not be kept with the others
+                yield Arrival(self._store.save(screening, at, synthetic=self._synthetic), known=False)
 
-    def _entry(self, sha256: str) -> Entry | None:
-        entry = self._store.find(sha256, self._models_key) if sha256 else None
+    def _kept(self, new: list[tuple[Screening, datetime]]) -> tuple[Entry, ...]:
+        """All in one transaction; none where that fails, so that each is then tried alone and fails at its place."""
+        try:
+            return self._store.save_all(new, synthetic=self._synthetic)
+        except StoreError:
+            if len(new) == 1:
+                raise
+            return ()
+
+    def _complete(self, entry: Entry | None) -> bool:
+        """Whether these models, and every second opinion that is asked, have screened it."""
         if entry is None or entry.screening.status != "screened":
-            return None
-        return entry if self._asked <= {opinion.model for opinion in entry.screening.opinions} else None
+            return False
+        return self._asked <= {opinion.model for opinion in entry.screening.opinions}
 
 
 def overrule(key: str, code: str, screener: Screener, store: Store) -> Entry:

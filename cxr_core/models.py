@@ -39,6 +39,8 @@ class Models:
         # Detectors that are handed in are asked about pictures of their own kind, which no learnt gate knows.
         self._settings = replace(settings, gate="tags") if detectors is not None and settings.gate == "on" else settings
         self._gate = gate.load(self._settings)
+        if self._gate:  # from here on nobody may come past it, not in a process that finds its folder gone either
+            self._settings = replace(self._settings, gate="required")
         self._alarm = shortcut.load(settings) if detectors is None else None
         found = tuple(detectors) if detectors is not None else load_detectors(settings)
         speaks_for = speakers([detector.card for detector in found])

@@ -166,7 +166,7 @@ def _together(films: ReadAhead[Coming], most: int) -> Generator[list[Screening],
             taken.append(next(films))
         ready: list[Screening] = []
         for item in taken:
-            if ready and isinstance(item, Future) and (not item.done() or item.exception()):
+            if ready and isinstance(item, Future) and (not item.done() or item.cancelled() or item.exception()):
                 yield ready  # they need not wait for it, nor be lost with it
                 ready = []
             ready.append(item.result() if isinstance(item, Future) else item)

@@ -68,7 +68,9 @@ class Settings:
     )
     fhir_token: str = _setting("", "bearer token of the FHIR server that results are posted to", secret=True)
     gate: str = _setting(
-        "on", "check of what a picture shows, before the models: on, tags (entries of DICOM files alone) or off"
+        "on",
+        "check of what a picture shows, before the models: on, required (nothing is screened without it), "
+        "tags (entries of DICOM files alone) or off",
     )
     memory_mb: int = _setting(
         1024, "most memory for films being decoded, MB; one that needs more is decoded alone", 64, 1_048_576
@@ -76,7 +78,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         _one_of("CXR_RUNTIME", self.runtime, ("auto", "litert", "litert_int8", "tensorflow"))
-        _one_of("CXR_GATE", self.gate, ("on", "tags", "off"))
+        _one_of("CXR_GATE", self.gate, ("on", "required", "tags", "off"))
         _one_of("CXR_PRESET", self.preset, ("sensitive", "balanced", "specific"))
         for spec in fields(self):
             low, high, value = spec.metadata["low"], spec.metadata["high"], getattr(self, spec.name)

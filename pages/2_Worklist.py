@@ -54,7 +54,7 @@ def worklist() -> None:
             refused_lane(items, site)
             chosen = items.filtered(filter_bar())
             with button:
-                csv_button(items, chosen)
+                csv_button(site, items, chosen)
             with menu:
                 export_menu(site, items, chosen, thresholds.preset)
             rows(pages_of(chosen), chosen, items, site)

@@ -486,8 +486,73 @@ def test_an_intake_that_is_stopped_keeps_what_it_had(screener, store):
     arrivals = take_in((given(str(n), film(50 + n)) for n in range(40)), screener, store)
     first = next(arrivals)
     arrivals.close()
-    assert store.entries() == (first.entry,)
+    kept = [entry.screening.file for entry in store.entries()]
+    assert kept[0] == first.entry.screening.file == "0"
+    assert kept == [str(number) for number in range(len(kept))], "what was ready with it is kept too, and no other"
+    assert len(kept) <= 4, "a batch at most"
     assert not _reading_threads()
+
+
+def test_a_film_that_another_run_kept_meanwhile_is_recognised(screener, store):
+    """Its reader found nothing in the store; when it is to be kept, the other run has been quicker."""
+    data = film(200)
+    slow = take_in([given("slow.png", data)], screener, store)
+    asked = store.find
+
+    def quicker(*args):
+        store.find = asked
+        found = asked(*args)
+        list(take_in([given("quick.png", data)], screener, store))
+        return found
+
+    store.find = quicker
+    (arrival,) = slow
+    assert arrival.known
+    assert arrival.entry.screening.file == "quick.png"
+    assert store.audit(action="screened")[1] == 1
+
+
+def test_one_film_that_cannot_be_kept_costs_no_other_its_place(screener, store, monkeypatch):
+    """They came to the store together; those before it are kept, and the error stands at its place."""
+    keep = store.save_all
+
+    def refuse(arrivals, **more):
+        if any(screening.file == "2" for screening, _ in arrivals):
+            raise StoreError("no room for 2")
+        return keep(arrivals, **more)
+
+    monkeypatch.setattr(store, "save_all", refuse)
+    seen = []
+    with pytest.raises(StoreError, match="no room for 2"):
+        seen.extend(
+            arrival.entry.screening.file
+            for arrival in take_in([given(str(n), film(50 + n)) for n in range(4)], screener, store)
+        )
+    assert seen == ["0", "1"]
+
+
+def test_known_new_refused_and_unread_inputs_come_out_of_one_group_in_their_places(screener, store):
+    def absent():
+        raise NotAnImage("gone")
+
+    list(take_in([given("old.png", film(90))], screener, store))
+    inputs = [
+        InputFile("x", absent),
+        given("again.png", film(90)),
+        given("new.png", film(120)),
+        TEXT,
+        given("t", TEXT.load()),
+        InputFile("y", absent),
+        given("twice.png", film(120)),
+    ]
+    times = [datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in range(len(inputs))]
+    arrivals = list(take_in(inputs, screener, store, received_at=times))
+    assert [arrival.known for arrival in arrivals] == [False, True, False, False, False, False, True]
+    assert [arrival.entry.received_at.hour for arrival in arrivals if not arrival.known][:1] == [0]
+    assert arrivals[2].entry.received_at == times[2]
+    assert arrivals[6].entry == arrivals[2].entry
+    assert arrivals[3].entry.key == arrivals[4].entry.key
+    assert arrivals[0].entry.key != arrivals[5].entry.key
 
 
 def test_files_on_disk_and_in_archives_come_through(screener, settings, tmp_path):

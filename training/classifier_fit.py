@@ -72,8 +72,8 @@ def fit(recipe: Classifier, folder: Path, run: Path, plan: Plan) -> Path:
     used = [examples[row] for row in (*rows.train, *rows.validation)]
     data.check([examples[row] for row in rows.train], (), recipe.targets, recipe.strata)
     data.check(used, (), (), ())  # no group in two folds, the films kept for validation included
-    cached = films(used, recipe.cache_size, run.parent / "cache")
     patients.refuse_seen(plan.origin, [*held_out(examples, plan), *(examples[row] for row in rows.validation)])
+    cached = films(used, recipe.cache_size, run.parent / "cache")
     config = runs.describe(recipe, recipe.shape, cached.digest, plan.held_out, _history(recipe, plan))
     claim(run, config | {"annotations_sha256": data.digest(used)})
     write_films(run, examples, rows)

@@ -108,6 +108,12 @@ class Classes:
         return found[plain]
 
 
+def nih_number(name: str) -> str:
+    """NIH's number of a patient, which stands in the names of its films (``00013118_008.png``); else nothing."""
+    found = _NIH_NAME.match(Path(name).name)
+    return found[1] if found else ""
+
+
 def rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
     """(line number, row) of a CSV file that has at least ``columns``."""
     if not path.is_file():

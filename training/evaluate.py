@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cxr_core.card import LabelCard
-from training import measure_covid, measure_nih, report, runs, sources
+from training import measure_covid, measure_nih, patients, report, runs, sources
 from training.data import Example
 from training.errors import RecipeError, RunError
 from training.export import card_for
@@ -42,12 +42,15 @@ def evaluate(  # noqa: PLR0913 one keyword an option of the command
     folder = models / recipe.name
     folder.mkdir(parents=True, exist_ok=True)
     card = card_for(recipe, folder, run)
+    examples = sources.examples_of(recipe, data)
+    for judge in sisters or [run]:
+        held = runs.read_config(judge)["held_out_fold"]
+        patients.refuse_seen(judge, [item for item in examples if held is not None and item.fold == held])
     judges = court(sisters or [run], card.decoding, recipe.name)
     if config["held_out_fold"] is None:
         judges.beside["shipped"] = Judge(run, card.decoding)
     if blacked is not None:
         judges.beside["blacked"] = _control(blacked, card.decoding)
-    examples = sources.examples_of(recipe, data)
     measured = EVALUATIONS[recipe.evaluation](judges, examples, judges.folds)
     card = replace(
         card,

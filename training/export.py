@@ -130,7 +130,7 @@ def card_for(recipe: System, folder: Path, run: Path) -> ModelCard:
     version = version_of(run)
     if (folder / CARD_FILE).is_file():
         card = load_card(folder)
-        if card.version == version:
+        if card.version == version and card.decoding == _decoding(recipe):
             return _refreshed(card, recipe)
     return ModelCard(
         name=recipe.name,
@@ -155,8 +155,7 @@ def _refreshed(card: ModelCard, recipe: System) -> ModelCard:
     """The same figures under what the recipe says today of urgency and limits."""
     pairs = zip(card.labels, recipe.labels, strict=True)
     labels = tuple(replace(old, name=new.name, finding=new.finding, urgency=new.urgency) for old, new in pairs)
-    facts = {"title": recipe.title, "task": recipe.task, "limits": recipe.limits, "role": recipe.role}
-    return replace(card, labels=labels, decoding=_decoding(recipe), **facts)
+    return replace(card, labels=labels, title=recipe.title, task=recipe.task, limits=recipe.limits, role=recipe.role)
 
 
 def _decoding(recipe: System) -> Decoding:

@@ -63,10 +63,10 @@ def fit(recipe: Recipe, folder: Path, run: Path, plan: Plan) -> Path:
     data.check([used[row] for row in rows], recipe.box_classes, recipe.targets, recipe.strata)
     for note in found.notes:
         print(f"note: {note}")
+    patients.refuse_seen(plan.origin, held_out(found.examples, plan))
     cached = films(used, recipe.cache_size, run.parent / "cache")
     examples = cached.placed(used)
     shape = runs.shape_of(recipe, priors(recipe, examples, rows))
-    patients.refuse_seen(plan.origin, held_out(found.examples, plan))
     config = runs.describe(recipe, shape, cached.digest, plan.held_out, history(plan)) | found.facts()
     claim(run, config)
     patients.write(run, [used[row] for row in rows], plan.origin)
@@ -92,7 +92,7 @@ def claim(run: Path, config: dict[str, object]) -> None:
     """A run folder belongs to one configuration: mixing two would make figures nobody could trace."""
     if (run / runs.CONFIG).is_file():
         before = runs.read_config(run)
-        for key in ("shape", "held_out_fold", "data_sha256", "seed", "annotations_sha256"):
+        for key in ("shape", "held_out_fold", "data_sha256", "seed", "annotations_sha256", "history"):
             if key in before and _plain(before[key]) != _plain(config[key]):
                 raise RunError(f"{run.name} was started with another {key}; choose another --run or delete it")
     runs.write_config(run, config)

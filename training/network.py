@@ -29,7 +29,7 @@ from training import trunk
 Place = Literal["softmax", "heat"]
 
 CANDIDATES = 64
-"""Boxes of a class that leave a network whose place is a softmax; at most ten of them are ever drawn."""
+"""Boxes of a class that are weighed where place is a softmax; the others score zero. At most ten are ever drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,9 +223,8 @@ class Inference(keras.layers.Layer):
             image = image[:, : shape.scored]
             maps = None if maps is None else maps[..., : shape.scored]
             mass = ops.softmax(logits, axis=1)
-            likely = likeliest(boxes, mass, min(CANDIDATES, cells))
-            scores = box_score(image, expected_overlap(likely, boxes, mass))
-            boxes = likely
+            likely, places = likeliest(boxes, mass, min(CANDIDATES, cells))
+            scores = spread(box_score(image, expected_overlap(likely, boxes, mass)), places, cells)
         else:
             heat = ops.sigmoid(ops.reshape(outputs["heat"], (-1, cells, shape.scored)))
             covid, opacity = image[:, :1], image[:, 1:2]
@@ -269,13 +268,24 @@ def image_maps(features: Any, kernel: Any, *votes: Any) -> Any:
 
 
 def likeliest(boxes: Any, mass: Any, count: int) -> Any:
-    """(N, count, C, 4): of each class the boxes (N, K, C, 4) of the cells with most ``mass`` (N, K, C), most first.
+    """Of each class the boxes (N, K, C, 4) of the cells with most ``mass`` (N, K, C), and which cells those are.
 
-    A box far from where the sign is likely to be overlaps nothing likely: it would come last anyway.
+    (N, count, C, 4) and (N, C, count). A box far from where the sign is likely to be overlaps nothing likely: it would
+    come last anyway.
     """
     _, cells = ops.top_k(ops.transpose(mass, (0, 2, 1)), count)
     found = ops.take_along_axis(ops.transpose(boxes, (0, 2, 1, 3)), cells[..., None], axis=2)
-    return ops.transpose(found, (0, 2, 1, 3))
+    return ops.transpose(found, (0, 2, 1, 3)), cells
+
+
+def spread(scores: Any, places: Any, cells: int) -> Any:
+    """Scores (N, S, C) at their ``places`` (N, C, S) among all cells: (N, cells, C), zero elsewhere.
+
+    So an answer keeps the order of the cells, whatever a runtime's rounding makes of the order of their mass.
+    """
+    held = ops.one_hot(places, cells, dtype=scores.dtype)
+    whole = ops.matmul(ops.transpose(scores, (0, 2, 1))[:, :, None], held)[:, :, 0]
+    return ops.transpose(whole, (0, 2, 1))
 
 
 def expected_overlap(some: Any, boxes: Any, mass: Any) -> Any:

@@ -1,30 +1,40 @@
 """Whose films a run has learnt from, by itself and through the runs it started from.
 
-In: examples, a run folder. Out: patients.json beside its weights. A fold may only be judged by a network whose whole
-line of ancestors never saw its patients; equal fold numbers need not be asked for, so one trunk taught on another
-collection serves all five folds.
+In: examples, a run folder. Out: patients.json beside its weights, digests of groups. A fold may only be judged by a
+network whose whole line of ancestors never saw its patients; equal fold numbers need not be asked for, so one trunk
+taught on another collection serves all five folds. A patient is known again as far as two collections name one alike:
+within the shared layout by the group, elsewhere within one layout, and NIH's films everywhere by the number in their
+names.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from training.data import Example
+from training.data import Example, nih_number
 from training.errors import RunError
-from training.runs import PATIENTS
+from training.runs import PATIENTS, write_whole
+
+_SHARED = ("nih", "siim", "radiography", "ieee8023")
 
 
-def patient(example: Example) -> str:
-    """An example's group under one name in every table: what nih/ calls 123, covid/ calls n123."""
+def names(example: Example) -> Iterator[str]:
+    """Under what an example's patient is known; what nih/ calls group 123, covid/ calls n123."""
+    shared = example.source in _SHARED
     own = example.source == "nih" and not example.group.startswith("n")
-    return f"n{example.group}" if own else example.group
+    yield f"{'shared' if shared else example.source}:{'n' if own else ''}{example.group}"
+    number = nih_number(example.name)
+    if number:
+        yield f"nih:{number}"
 
 
 def of(examples: Iterable[Example]) -> frozenset[str]:
-    """The patients of films."""
-    return frozenset(map(patient, examples))
+    """The patients of films, as digests: a group's name may be a person's, and a run may leave in a model folder."""
+    found = {name for example in examples for name in names(example)}
+    return frozenset(hashlib.sha256(name.encode()).hexdigest()[:16] for name in found)
 
 
 def seen(run: Path) -> frozenset[str]:
@@ -38,13 +48,14 @@ def seen(run: Path) -> frozenset[str]:
 def write(run: Path, taught: Iterable[Example], origin: Path | None) -> None:
     """Writes down the patients of ``taught`` and of the run it starts from."""
     everyone = of(taught) | (seen(origin) if origin else frozenset())
-    (run / PATIENTS).write_text(json.dumps(sorted(everyone), indent=0))
+    write_whole(run / PATIENTS, json.dumps(sorted(everyone), indent=0).encode())
 
 
-def refuse_seen(origin: Path | None, held_out: Iterable[Example]) -> None:
-    """RunError if the run to start from has seen a patient of the films held out: their figures would be of memory."""
-    known = (seen(origin) & of(held_out)) if origin else frozenset()
-    if origin and known:
+def refuse_seen(run: Path | None, films: Iterable[Example]) -> None:
+    """RunError if a run has seen a patient of ``films``: what it says of them would be memory."""
+    known = (seen(run) & of(films)) if run else frozenset()
+    if run and known:
         raise RunError(
-            f"{origin.name} has learnt from {len(known)} patients of the fold to be held out; start elsewhere"
+            f"{run.name} has learnt from patients of the fold held out ({len(known)} of their names); "
+            "take a run that has not"
         )

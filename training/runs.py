@@ -79,7 +79,7 @@ def _versions() -> dict[str, str]:
 def write_config(folder: Path, config: dict[str, Any]) -> None:
     """Writes config.json."""
     folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / CONFIG, json.dumps(config, indent=1).encode())
+    write_whole(folder / CONFIG, json.dumps(config, indent=1).encode())
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -132,6 +132,11 @@ def load_weights(folder: Path, model: keras.Model) -> None:
         if lacking:
             raise RunError(f"{WEIGHTS} of {folder.name} is of another network: it lacks {min(lacking)}")
         for name, variable in wanted.items():
+            if stored[name].shape != tuple(variable.shape):
+                raise RunError(
+                    f"{WEIGHTS} of {folder.name} is of another network: {name} has the shape {stored[name].shape}, "
+                    f"expected {tuple(variable.shape)}; --trunk takes the trunk alone"
+                )
             variable.assign(stored[name])
 
 
@@ -164,8 +169,9 @@ def pack(run: Path, folder: Path) -> None:
         with part.open("wb") as stream:
             np.savez_compressed(stream, **{name: weights[name].astype(np.float16) for name in weights.files})
         part.replace(folder / WEIGHTS)
-    if (run / PATIENTS).is_file():
-        (folder / PATIENTS).write_bytes((run / PATIENTS).read_bytes())
+    (folder / PATIENTS).unlink(missing_ok=True)
+    if (run / PATIENTS).is_file():  # without it nobody may start from here with a fold held out
+        write_whole(folder / PATIENTS, (run / PATIENTS).read_bytes())
 
 
 def steps_of(folder: Path) -> int:
@@ -188,7 +194,8 @@ def _save(path: Path, arrays: dict[str, np.ndarray]) -> None:
     part.replace(path)
 
 
-def _replace(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes) -> None:
+    """Writes a file whole or not at all."""
     part = path.with_suffix(".part")
     part.write_bytes(data)
     part.replace(path)

@@ -1,8 +1,8 @@
 """Screening in the background: a run goes on while its person looks at other pages, and can be stopped.
 
 In: uploads spooled to disk, or the generated samples. Out: a Job whose figures a page may read at any time. Results are
-kept in the store one by one, and an upload stays on disk until all of it stands there, so that stopping, a closed
-browser or a crash loses nothing.
+kept in the store as soon as they are ready, and an upload stays on disk until all of it stands there, so that stopping,
+a closed browser or a crash loses nothing.
 This module knows no page and nothing of Streamlit.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -48,9 +49,13 @@ _GIVEN_UP = (
 
 @dataclass(eq=False)
 class Job:
-    """One run. Its thread writes, any page reads; a field is replaced or appended to, never taken from."""
+    """One run. Its thread writes, any page reads; a field is replaced or appended to, never taken from.
+
+    ``token`` stands in the address of the page that began it: so that page, reloaded, knows its own run.
+    """
 
     number: int
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(9))
     total: int = 0
     arrivals: list[Arrival] = field(default_factory=list)
     state: str = "waiting"
@@ -116,8 +121,13 @@ class Board:
         """A run by its number."""
         return self._jobs.get(number) if number is not None else None
 
+    def named(self, token: str | None) -> Job | None:
+        """A run by its token."""
+        with self._lock:
+            return next((job for job in self._jobs.values() if job.token == token), None)
+
     def newest_running(self) -> Job | None:
-        """The run that a reloaded page should show again."""
+        """The run that a page without one shows."""
         with self._lock:
             return next((job for job in reversed(self._jobs.values()) if job.running), None)
 

@@ -19,7 +19,8 @@ from ui.queue import Queued, listing_row, queue
 from ui.state import JOB, Site
 from ui.thresholds import Thresholds, current
 
-ADOPTED = "adopted_run"
+RUN = "run"
+"""The address's entry for the run that a page began."""
 """Session state: the number of a run that this session shows and did not begin."""
 
 SHOWN = 40
@@ -35,8 +36,8 @@ _ENDED = {
 
 
 def run_view(board: Board, site: Site) -> None:
-    """Draw this session's run, or the one that still goes on after the page was reloaded."""
-    own = board.job(st.session_state.get(JOB))
+    """Draw this session's run, also after the page was reloaded; without one, what goes on elsewhere, to be watched."""
+    own = board.job(st.session_state.get(JOB)) or board.named(st.query_params.get(RUN))
     job = own or board.newest_running()
     if job is None:
         empty(
@@ -46,15 +47,14 @@ def run_view(board: Board, site: Site) -> None:
             "No film at hand? Load the sample studies: generated pictures, labelled synthetic.",
         )
         return
-    if own is None:
-        st.session_state[ADOPTED] = job.number
-    st.session_state[JOB] = job.number
+    if own:
+        st.session_state[JOB], st.query_params[RUN] = own.number, own.token
 
     @st.fragment(run_every=0.7 if job.running else None)
     def live() -> None:
         was_running = job.running
         with guarded():
-            _draw(job, site)
+            _draw(job, site, own=own is not None)
         if st.session_state.get("ended") != job.number and not was_running:
             st.session_state["ended"] = job.number
             st.rerun()
@@ -62,9 +62,9 @@ def run_view(board: Board, site: Site) -> None:
     live()
 
 
-def _draw(job: Job, site: Site) -> None:
+def _draw(job: Job, site: Site, *, own: bool) -> None:
     arrivals = tuple(job.arrivals)
-    _progress(job, len(arrivals))
+    _progress(job, len(arrivals), own=own)
     refused = [a for a in arrivals if a.entry.screening.status == "refused"]
     known = sum(a.known for a in arrivals)
     pairs = [
@@ -90,19 +90,19 @@ def _draw(job: Job, site: Site) -> None:
         _rows(others, "results", site, thresholds)
 
 
-def _progress(job: Job, done: int) -> None:
+def _progress(job: Job, done: int, *, own: bool) -> None:
     bar, stop = st.columns([6, 1], vertical_alignment="center")
     text = _ENDED[job.state]
     if job.state == "running":
         left = job.seconds_left
         text = f"{done} of {job.total}" + (f" · {_clock(left)} left" if left is not None else "")
     bar.progress(min(1.0, done / job.total) if job.total else float(job.state == "done"), text=text)
-    if job.running:
-        adopted = st.session_state.get(ADOPTED) == job.number
-        hint = "This run was begun in another window, perhaps by another person." if adopted else None
-        stop.button("Stop", on_click=job.stop, disabled=job.stopping.is_set(), width="stretch", help=hint)
-        if adopted:
-            st.html(markup.quiet(hint))
+    if job.running and not own:
+        st.html(
+            markup.quiet("This run was begun in another window, perhaps by another person. It can be stopped there.")
+        )
+    elif job.running:
+        stop.button("Stop", on_click=job.stop, disabled=job.stopping.is_set(), width="stretch")
     elif stop.button("Worklist", width="stretch", type="primary"):
         st.switch_page("pages/2_Worklist.py")
 

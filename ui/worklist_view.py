@@ -35,24 +35,30 @@ def headline(queue: Queue) -> str:
     return markup.figures(pairs)
 
 
-def csv_button(queue: Queue, chosen: Rows) -> None:
+def csv_button(site: Site, queue: Queue, chosen: Rows) -> None:
     """The flagged rows that the filters show, at the thresholds that the sliders show."""
     flagged = chosen[queue.flagged[chosen]]
     st.download_button(
         "Download flagged CSV",
-        data=_table(queue, flagged),
+        data=_table(site, queue, flagged),
         file_name=f"flagged-{datetime.now().astimezone():%Y-%m-%d-%H%M}.csv",
         mime="text/csv",
         disabled=not len(flagged),
         on_click="ignore",
         help=f"{len(flagged):,} flagged films, with these filters and thresholds: scores, flags, thresholds, "
-        "decisions, model versions.",
+        "decisions, model versions. It names files as they were received and holds comments: the menu Export gives "
+        "tables without identity.",
         width="stretch",
     )
 
 
-def _table(queue: Queue, rows: Rows) -> Callable[[], bytes]:
-    return lambda: to_csv(rows_of(queue, rows), queue.terms.thresholds)
+def _table(site: Site, queue: Queue, rows: Rows) -> Callable[[], bytes]:
+    def make() -> bytes:
+        table = to_csv(rows_of(queue, rows), queue.terms.thresholds)
+        site.store.note("exported", "flagged", {"what": "flagged", "films": len(rows), "identity": True, "by": "page"})
+        return table
+
+    return make
 
 
 def pages_of(chosen: Rows) -> slice:

@@ -22,6 +22,9 @@ from cxr_core.gate.see import see
 from cxr_core.settings import Settings
 
 FOLDER = "gate"
+ASKED = ("on", "required")
+"""Values of CXR_GATE that ask the network."""
+
 NAMES = ("other", "turned_90", "turned_180", "turned_270", "mirrored", "inverted", "cut_off", "spoilt")
 """What ``image_scores`` says, in order."""
 
@@ -85,11 +88,18 @@ _lock = threading.Lock()
 
 
 def load(settings: Settings) -> Network | None:
-    """The site's gate, loaded once a process; None where there is none or CXR_GATE does not ask for it."""
+    """The site's gate, loaded once a process; None where there is none or CXR_GATE does not ask for it.
+
+    One that is loaded stays, whatever becomes of its folder. ModelInvalid where it is required and not there.
+    """
     folder = (settings.models_dir / FOLDER).resolve()
-    if settings.gate != "on" or not (folder / CARD_FILE).is_file():
+    if settings.gate not in ASKED:
         return None
     with _lock:
+        if folder not in _shelf and not (folder / CARD_FILE).is_file():
+            if settings.gate == "required":
+                raise ModelInvalid("the folder of the gate is gone, so pictures can no longer be checked; restore it")
+            return None
         if folder not in _shelf:
             _shelf[folder] = Network(folder)
         return _shelf[folder]
@@ -98,7 +108,7 @@ def load(settings: Settings) -> Network | None:
 def card_of(settings: Settings) -> ModelCard | None:
     """The card of the network that ``load`` gives, without loading it."""
     folder = settings.models_dir / FOLDER
-    return load_card(folder) if settings.gate == "on" and (folder / CARD_FILE).is_file() else None
+    return load_card(folder) if settings.gate in ASKED and (folder / CARD_FILE).is_file() else None
 
 
 def _limits(card: ModelCard) -> Limits:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -24,6 +24,9 @@ from cxr_core.store.review_tables import ReviewRow
 from cxr_core.store.reviews import reviews_of
 from cxr_core.store.study_rows import link
 from cxr_core.store.tables import ImageRow, ScreeningRow
+
+_FEW = 100
+"""Images whose reviews are asked for by number; of more, all reviews there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,12 @@ class ScreeningsPart(Part):
         A refused image is found too; whether to read it again is the caller's choice.
         """
         return next(iter(self._entries(ImageRow.key == sha256, ScreeningRow.models_key == models_key)), None)
+
+    def find_all(self, keys: Collection[str], models_key: str) -> dict[str, Entry]:
+        """Those of the images that are here as these models saw them, by key; all in one look."""
+        wanted = [key for key in keys if key]
+        mine = (ImageRow.key.in_(wanted), ScreeningRow.models_key == models_key)
+        return {entry.key: entry for entry in self._entries(*mine)} if wanted else {}
 
     def save(self, screening: Screening, received_at: datetime, *, synthetic: bool = False) -> Entry:
         """Keep a screening. The same image by the same models replaces the earlier one; by others, it is added.
@@ -131,8 +140,8 @@ class ScreeningsPart(Part):
                     shown[line.key] = line
             if not shown:
                 return ()
-            ids = (line.image_id for line in shown.values())
-            reviews = reviews_of(session, *((ImageRow.id == next(ids),) if len(shown) == 1 else ()))
+            ids = [line.image_id for line in shown.values()]
+            reviews = reviews_of(session, *((ImageRow.id.in_(ids),) if len(ids) <= _FEW else ()))
             return tuple(entry_of(line, reviews) for line in shown.values())
 
         return self._database.read(read)

@@ -61,9 +61,6 @@ def test_what_leaves_the_network_is_what_the_runtimes_expect(place):
         assert values.max() <= 1
     boxes = found["raw_detection_boxes"]
     centre = (boxes[..., :2] + boxes[..., 2:]) / 2
-    if place == "softmax":  # the likeliest cell first: here all cells are told, each once
-        order = np.lexsort(np.round(np.moveaxis(centre, -1, 0)[::-1] * 4 - 0.5).swapaxes(-1, -2), axis=-1)
-        centre = np.take_along_axis(centre, order.swapaxes(-1, -2)[..., None], axis=1)
     centre = centre.reshape(2, 4, 4, 2, 2)
     assert (np.diff(centre[..., 0], axis=1) > 0).all()  # y grows with the row: [ymin, xmin, ymax, xmax]
     assert (np.diff(centre[..., 1], axis=2) > 0).all()
@@ -90,11 +87,14 @@ def test_expected_overlap_is_the_weighted_mean_of_pairwise_overlaps():
 def test_the_likeliest_boxes_are_those_of_the_cells_with_most_mass():
     rng = np.random.default_rng(4)
     boxes, mass = rng.random((2, 9, 3, 4), np.float32), rng.random((2, 9, 3), np.float32)
-    found = np.asarray(network.likeliest(boxes, mass, 4))
+    found, places = map(np.asarray, network.likeliest(boxes, mass, 4))
+    whole = np.asarray(network.spread(found[..., 0], places, 9))
     for film in range(2):
         for kind in range(3):
             best = np.argsort(-mass[film, :, kind])[:4]
             np.testing.assert_array_equal(found[film, :, kind], boxes[film, best, kind])
+            np.testing.assert_allclose(whole[film, best, kind], boxes[film, best, kind, 0], rtol=1e-6)
+            assert np.count_nonzero(whole[film, :, kind]) == 4
 
 
 def test_the_best_box_of_a_likely_film_outranks_the_second_best_of_a_sure_one():

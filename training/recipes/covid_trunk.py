@@ -18,7 +18,7 @@ from training.recipes import covid_ssd
 def read(folder: Path) -> list[Example]:
     """covid/ without the patients of nih/."""
     others = of(nih.read(folder))
-    return [item for item in covid.read(folder) if item.group not in others]
+    return [item for item in covid.read(folder) if not of([item]) & others]
 
 
 RECIPE = replace(

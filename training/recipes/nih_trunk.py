@@ -11,14 +11,14 @@ from pathlib import Path
 
 from training import covid, nih
 from training.data import Example
-from training.patients import of, patient
+from training.patients import of
 from training.recipes import nih_ssd
 
 
 def read(folder: Path) -> list[Example]:
     """nih/ without the patients of covid/."""
     others = of(covid.read(folder))
-    return [item for item in nih.read(folder) if patient(item) not in others]
+    return [item for item in nih.read(folder) if not of([item]) & others]
 
 
 RECIPE = replace(
