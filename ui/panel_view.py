@@ -108,8 +108,10 @@ def signing(case: Case) -> None:
             )
             _undo(case)
         else:
+            # Beside a film Enter is the findings' key; a refused one has no findings that could hear it.
+            key = "Enter" if case.entry.screening.status == "refused" else None
             facts = {"type": "primary", "help": "Key: Enter", "disabled": case.review.signed_at is not None}
-            st.button("Sign off", key=f"sign-{case.entry.key}", on_click=case.sign, **facts)
+            st.button("Sign off", key=f"sign-{case.entry.key}", on_click=case.sign, shortcut=key, **facts)
         _reader()
         if not case.blind:
             film_exports(case.entry, case.site, case.window)

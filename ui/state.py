@@ -76,7 +76,7 @@ class Site:
 def site() -> Site:
     """All three, made at first need."""
     kept = settings(), store()
-    worklist()  # whichever page is the first: it is read while the models and the page are made
+    worklist()  # the first page that asks for the models begins it: it is read while these and the page are made
     return Site(*kept, screener())
 
 

@@ -1,14 +1,16 @@
 """Screen: uploads become results one by one; what cannot be screened says why; what is known is recognised."""
 
 import io
+import threading
 import time
 import zipfile
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from cxr_core.phantom import as_dicom, as_png, phantom
 from tests import fakes
-from tests.app.conftest import components, open_page, words
+from tests.app.conftest import ROOT, components, open_page, words
 from ui import state
 
 
@@ -118,13 +120,36 @@ def test_sample_studies_are_labelled_synthetic(page):
     assert all("synthetic" in row["tags"] for row in rows(app).values())
 
 
-def test_a_run_goes_on_when_the_page_is_opened_anew(page):
+def test_a_page_that_is_reloaded_knows_its_run_by_the_address(page):
+    page.button[0].click().run()
+    token = state.board().job(page.session_state["job"]).token
+    assert page.query_params["run"] in (token, [token])
+    again = AppTest.from_file(str(ROOT / "pages/1_Screen.py"), default_timeout=60)
+    again.query_params["run"] = token
+    again.run()
+    assert again.session_state["job"] == page.session_state["job"]
+    assert "begun in another window" not in words(again)
+    finish(again)
+
+
+def test_a_run_of_somebody_else_is_shown_and_cannot_be_stopped(page, networks):
+    held = threading.Event()
+    answer = networks[0].run
+
+    def slow(batch):
+        assert held.wait(60)
+        return answer(batch)
+
+    networks[0].run = slow
     page.button[0].click().run()
     other = open_page("pages/1_Screen.py")
-    assert other.session_state["job"] == page.session_state["job"]
     assert "begun in another window" in words(other)
-    assert "begun in another window" not in words(page.run())
-    finish(other)
+    assert "Stop" not in [button.label for button in other.button]
+    assert "Stop" in [button.label for button in page.run().button]
+    assert "job" not in other.session_state
+    assert "run" not in other.query_params
+    held.set()
+    finish(page)
 
 
 def test_a_run_can_be_stopped_and_keeps_what_it_has(page):

@@ -270,6 +270,9 @@ def test_the_csv_holds_the_flagged_rows_that_the_filters_show_at_the_thresholds_
     assert [row.file for row in table] == ["high.png"]
     assert table[0].labels["Mass"].threshold == 0.9
     assert table[0].labels["COVID-19"].flag is True
+    (noted,), count = state.store().audit(action="exported")
+    assert count == 1
+    assert noted.facts == {"what": "flagged", "films": 1, "identity": True, "by": "page"}
 
 
 def test_without_a_flag_there_is_nothing_to_download(three):
