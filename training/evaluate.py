@@ -42,15 +42,15 @@ def evaluate(  # noqa: PLR0913 one keyword an option of the command
     folder = models / recipe.name
     folder.mkdir(parents=True, exist_ok=True)
     card = card_for(recipe, folder, run)
-    examples = sources.examples_of(recipe, data)
-    for judge in sisters or [run]:
-        held = runs.read_config(judge)["held_out_fold"]
-        patients.refuse_seen(judge, [item for item in examples if held is not None and item.fold == held])
     judges = court(sisters or [run], card.decoding, recipe.name)
     if config["held_out_fold"] is None:
         judges.beside["shipped"] = Judge(run, card.decoding)
     if blacked is not None:
         judges.beside["blacked"] = _control(blacked, card.decoding)
+    examples = sources.examples_of(recipe, data)
+    for judge in sisters or [run]:
+        held = runs.read_config(judge)["held_out_fold"]
+        patients.refuse_seen(judge, [item for item in examples if item.fold == held])
     measured = EVALUATIONS[recipe.evaluation](judges, examples, judges.folds)
     card = replace(
         card,

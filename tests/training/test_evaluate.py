@@ -7,7 +7,7 @@ import pytest
 
 from cxr_core.card import load_card
 from tests.training.folders import small
-from training import batches, covid, evaluate, metrics, network, runs
+from training import batches, covid, evaluate, metrics, network, patients, runs
 from training.errors import RecipeError, RunError
 from training.recipe import load
 
@@ -30,6 +30,7 @@ def folders(data_folder, tmp_path_factory):
         runs.write_config(root / name, runs.describe(recipe, shape, "digest", fold, []))
         model.get_layer("head_image").bias.assign(np.full(2, 0.1 * seed))
         runs.save_weights(root / name, model)
+        patients.write(root / name, [item for item in examples if item.stratum and item.fold != fold], None)
     shutil.copytree(root / "f3", root / "control")
     control = runs.describe(load("covid_ssd_blacked"), shape, "digest", 3, [])
     runs.write_config(root / "control", control)
@@ -60,6 +61,15 @@ def test_a_second_evaluation_builds_no_network(folders, data_folder, tmp_path, m
     written = first.read_text()
     monkeypatch.setattr(runs, "network_of", lambda run: pytest.fail("a network was built"))
     assert evaluate.evaluate(recipe, root / "f2", data_folder, tmp_path).read_text() == written
+
+
+def test_a_run_that_has_seen_its_films_is_no_judge(folders, data_folder, tmp_path):
+    """By its trunk, say: its own fold number would not tell."""
+    recipe, root = folders
+    shutil.copytree(root / "f2", tmp_path / "f2")
+    patients.write(tmp_path / "f2", covid.read(data_folder), None)
+    with pytest.raises(RunError, match="has learnt from patients of the fold held out"):
+        evaluate.evaluate(recipe, tmp_path / "f2", data_folder, tmp_path / "models")
 
 
 def test_a_control_is_not_evaluated_alone_nor_a_detector_taken_for_one(folders, data_folder, tmp_path):

@@ -63,7 +63,7 @@ def test_a_model_folder_holds_a_run_that_training_can_go_on_from(made, data_fold
     one, two = np.load(run / runs.WEIGHTS), np.load(later / runs.WEIGHTS)
     assert all(np.allclose(one[name], two[name], rtol=1e-3, atol=1e-6) for name in one.files)
     assert runs.read_config(later)["history"][-1] == "2 steps of covid_ssd"
-    with pytest.raises(RunError, match="patients of the fold to be held out"):
+    with pytest.raises(RunError, match="patients of the fold held out"):
         fit.fit(recipe, data_folder, tmp_path / "other", replace(PLAN, held_out=0, start=packed))
 
 
