@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui import markup, state
+from ui import blind, markup, state
 from ui.exports import export_menu
 from ui.filters import filter_bar
 from ui.frame import empty, guarded, page, trouble
@@ -29,6 +29,14 @@ if not held:
     )
     if st.button("Go to Screen", type="primary"):
         st.switch_page("pages/1_Screen.py")
+    st.stop()
+
+
+if blind.mode():
+    empty("You read blind", blind.KEPT_BACK)
+    if st.button("Back to Review", type="primary"):
+        st.switch_page("pages/3_Review.py")
+    st.button("Show the worklist and end blind reading", on_click=blind.end)
     st.stop()
 
 

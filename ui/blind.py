@@ -29,6 +29,18 @@ class Draft:
     before: Draft | None = None
 
 
+KEPT_BACK = (
+    "Places in the queue, bars and flags are the models' answers, so they are kept from you as long as the switch "
+    "Blind first read is on. Films wait for you on Review in order of arrival."
+)
+"""Said where rows would show what models answered."""
+
+
+def end() -> None:
+    """Switch blind reading off."""
+    st.session_state[MODE] = False
+
+
 def mode() -> bool:
     """Whether the switch is on."""
     return bool(st.session_state.get(MODE, False))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from cxr_core.intake import Arrival
-from ui import films, markup, state
+from ui import blind, films, markup, state
 from ui.frame import empty, guarded
 from ui.jobs import Board, Job
 from ui.listing import Style, listing
@@ -109,11 +109,15 @@ def _progress(job: Job, done: int, *, own: bool) -> None:
 
 def _rows(arrivals: Sequence[Arrival], key: str, site: Site, thresholds: Thresholds) -> None:
     newest = list(reversed(arrivals))[:SHOWN]
+    if blind.mode() and key == "results":
+        st.html(markup.quiet(blind.KEPT_BACK))
+        return
     known = {a.entry.key for a in newest if a.known}
     unique = tuple({a.entry.key: a.entry for a in newest}.values())
     items: dict[str, Queued] = {i.entry.key: i for i in queue(unique, thresholds.values, site.screener)}
     rows = []
     for entry in unique:
+        blind.shown(entry)
         row = listing_row(
             items[entry.key], lambda k: films.kept_thumbnail(site.store, k), state.now(), site.screener.models_key
         )

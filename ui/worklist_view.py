@@ -13,7 +13,7 @@ import streamlit as st
 from cxr_core.export.table import to_csv
 from cxr_core.queueing import Queue, Rows
 from cxr_core.takeout import rows_of
-from ui import films, markup, state
+from ui import blind, films, markup, state
 from ui.listing import Style, listing
 from ui.navigate import open_review
 from ui.queue import lasted, listing_row
@@ -77,7 +77,10 @@ def rows(part: slice, chosen: Rows, queue: Queue, site: Site) -> None:
         return films.thumbnail(site.store, key, site.settings)
 
     now = state.now()
-    drawn = [listing_row(item, thumb, now, site.screener.models_key) for item in queue.shown(chosen[part])]
+    items = queue.shown(chosen[part])
+    drawn = [listing_row(item, thumb, now, site.screener.models_key) for item in items]
+    for item in items:
+        blind.shown(item.entry)
     style = Style("worklist", queue.group_counts(chosen), "No film passes these filters.")
     opened = listing(drawn, style, key="worklist")
     if opened:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from cxr_core.records import Box
-from tests.app.conftest import component, open_page, words
+from tests.app.conftest import component, components, open_page, words
 from tests.app.test_review import PAGE, button, kept, say, shown, stroke
 from tests.fakes import say as another_says
 from ui import state
@@ -142,3 +142,20 @@ def test_a_label_named_by_its_box_goes_with_it_and_takes_it_along(films):
     stroke(app, {"id": "t2", "label": "Mass", "box": [1, 2, 30, 40]})
     say(app, what="finding", label="Mass", status=None)
     assert component(app, "cxr_viewer")["boxes"] == []
+
+
+def test_the_worklist_keeps_its_answers_from_a_blind_reader_until_they_end_it(films):
+    app = open_page("streamlit_app.py")
+    app.session_state["blind_mode"] = True
+    app.switch_page("pages/2_Worklist.py").run()
+    assert "You read blind" in words(app)
+    assert not components(app, "cxr_listing")
+    assert [word for word in TOLD if word in everything(app)] == []
+    button(app, "Show the worklist and end blind reading").click().run()
+    assert len(component(app, "cxr_listing")["rows"]) == 3
+
+
+def test_a_film_whose_row_was_drawn_in_the_worklist_is_not_read_blind(films):
+    app = open_page("pages/2_Worklist.py")
+    assert len(component(app, "cxr_listing")["rows"]) == 3
+    assert app.session_state["models_seen"] == set(films.values())
