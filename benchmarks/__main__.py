@@ -21,7 +21,6 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "start": ("start", "the app's start to its first page, beside a bare Streamlit page"),
         "upload": ("upload", "a film's way from upload to drawn boxes in a real browser"),
         "exchange": ("exchange", "the DICOM listener under stress, and its speed beside dcmtk's storescp"),
-        "viewer": ("viewer", "the film viewer moving and windowing a film of 2,500 pixels in a real browser"),
         "worklist": ("worklist", "a worklist of 100,000 films: opened, ranked, filtered, paged"),
         "floor": ("floor", "each stage beside what this processor and its memory allow"),
     }

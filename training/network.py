@@ -28,6 +28,9 @@ from training import trunk
 
 Place = Literal["softmax", "heat"]
 
+COLD = float(np.log(0.02 / 0.98))
+"""The heat's logit of a cell that says nothing: near the share of cells that are centres."""
+
 CANDIDATES = 64
 """Boxes of a class that are weighed where place is a softmax; the others score zero. At most ten are ever drawn."""
 
@@ -88,7 +91,7 @@ def _small(seed: int) -> Any:
 def _place_bias(classes: int) -> Any:
     """Heat starts at 2%, near the share of cells that are centres; all else at zero."""
     values = np.zeros((classes, 6), np.float32)
-    values[:, 1] = np.log(0.02 / 0.98)
+    values[:, 1] = COLD
     return keras.initializers.Constant(values.reshape(-1))
 
 
@@ -173,9 +176,12 @@ def image_probability(outputs: dict[str, Any], shape: Shape) -> Any:
     return ops.sigmoid(sum(heads) / len(heads))
 
 
-def _itself(heat: Any) -> Any:
-    """(N, G, G, A) -> votes (N, G, G, 2A): each cell counts as much as it is sure; nearly the map's highest logit."""
-    return ops.concatenate([heat, heat], -1)
+def _itself(heat: Any, rest: float = 0.0) -> Any:
+    """(N, G, G, A) -> votes (N, G, G, 2A): each cell counts as much as it is sure; nearly the map's highest logit.
+
+    ``rest`` is taken off what each cell says: a map shows what a cell adds to the heat of a film that says nothing.
+    """
+    return ops.concatenate([heat, heat - rest], -1)
 
 
 @keras.saving.register_keras_serializable("cxr_training")
@@ -192,7 +198,7 @@ class Maps(keras.layers.Layer):
     def call(self, inside: list[Any]) -> Any:
         """Evidence of each cell, logits."""
         features, votes, *heat = inside
-        more = [_itself(item[..., : self.attended]) for item in heat]
+        more = [_itself(item[..., : self.attended], COLD) for item in heat]
         return image_maps(features, self.head.kernel[:, : self.attended], votes, *more)
 
 

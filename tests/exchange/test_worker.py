@@ -138,7 +138,7 @@ def test_a_film_that_ends_the_process_is_tried_alone_and_given_up_after_a_while(
 
     def killer(settings):
         screener = Screener(settings, [fakes.covid(), fakes.nih()])
-        inner = screener.screen
+        inner = screener.screen_together
 
         def screen(inputs, **facts):
             for item in inputs:
@@ -146,7 +146,7 @@ def test_a_film_that_ends_the_process_is_tried_alone_and_given_up_after_a_while(
                     raise Killed
                 yield from inner([item], **facts)
 
-        screener.screen = screen
+        screener.screen_together = screen
         screener.switched = lambda _switches: screener
         return screener
 

@@ -138,7 +138,7 @@ def test_cells_and_a_constant_of_the_class_add_up_to_the_image_score_s_logit(pla
     rest = log_odds(found["image_scores"]) - found["class_maps"].sum((1, 2), dtype=np.float64)
     assert np.ptp(log_odds(found["image_scores"]), axis=0).min() > 1e-3  # the films differ, the constant does not
     bias = trunk.values(model.get_layer("head_image").bias)[:2]
-    expected = bias / 3 if place == "softmax" else [-bias[0] / 2, bias[0] / 2]
+    expected = (bias + network.COLD) / 3 if place == "softmax" else [-bias[0] / 2, bias[0] / 2]
     np.testing.assert_allclose(rest, np.broadcast_to(expected, rest.shape), atol=2e-5)
 
 

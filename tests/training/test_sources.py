@@ -73,7 +73,7 @@ def test_nihs_box_list_alone_teaches_the_eight_signs(tmp_path):
 
 def test_nihs_entries_add_labels_patients_and_films_without_boxes(box_list):
     found = sources.material(NIH, box_list)
-    assert dict(found.recipe.strata) == {"boxed": 10, "labelled": 3, "clear": 3}
+    assert dict(found.recipe.strata) == {"boxed": 8, "labelled": 4, "clear": 4}
     assert nih.OPACITY not in (*found.recipe.box_classes, *found.recipe.targets)
     assert "Edema" in found.recipe.targets
     assert "Hernia" not in found.recipe.targets
