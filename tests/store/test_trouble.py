@@ -173,7 +173,7 @@ def test_a_server_that_is_away_for_a_while_loses_nothing(server, on_server):
             server.stop()
             before = len(kept)
             reading = pool.submit(watcher.entries)
-            time.sleep(1)
+            time.sleep(10)  # less than a client's patience, and as long as a database is away that is started anew
             server.start()
             assert len(reading.result()) >= before, "a page that was opened meanwhile waits, and shows all"
             time.sleep(0.4)
