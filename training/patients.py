@@ -37,6 +37,12 @@ def of(examples: Iterable[Example]) -> frozenset[str]:
     return frozenset(hashlib.sha256(name.encode()).hexdigest()[:16] for name in found)
 
 
+def strangers(examples: Iterable[Example], others: Iterable[Example]) -> list[Example]:
+    """The examples of patients who have no film among ``others``."""
+    theirs = of(others)
+    return [item for item in examples if not of([item]) & theirs]
+
+
 def seen(run: Path) -> frozenset[str]:
     """The patients whose films taught a run and its ancestors; RunError if it wrote none down."""
     path = run / PATIENTS

@@ -11,14 +11,13 @@ from pathlib import Path
 
 from training import covid, nih
 from training.data import Example
-from training.patients import of
+from training.patients import strangers
 from training.recipes import covid_ssd
 
 
 def read(folder: Path) -> list[Example]:
     """covid/ without the patients of nih/."""
-    others = of(nih.read(folder))
-    return [item for item in covid.read(folder) if not of([item]) & others]
+    return strangers(covid.read(folder), nih.read(folder))
 
 
 RECIPE = replace(

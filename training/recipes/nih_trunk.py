@@ -11,14 +11,13 @@ from pathlib import Path
 
 from training import covid, nih
 from training.data import Example
-from training.patients import of
+from training.patients import strangers
 from training.recipes import nih_ssd
 
 
 def read(folder: Path) -> list[Example]:
     """nih/ without the patients of covid/."""
-    others = of(covid.read(folder))
-    return [item for item in nih.read(folder) if not of([item]) & others]
+    return strangers(nih.read(folder), covid.read(folder))
 
 
 RECIPE = replace(
