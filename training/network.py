@@ -167,7 +167,8 @@ def image_probability(outputs: dict[str, Any], shape: Shape) -> Any:
     """(N, A): the mean of the image heads' logits, through a sigmoid.
 
     Where place is a softmax, the heat speaks too: whether some cell looks like the sign's middle tells what the whole
-    film does not (on the films of fold 4 held out, Nodule's AUC rose from 0.795 to 0.817, the mean of eight from 0.794 to 0.802).
+    film does not (on the films of fold 4, held out, Nodule's AUC rose from 0.795 to 0.817, the mean of eight from 0.794
+    to 0.802).
     """
     heads = [outputs["pooled"][:, : shape.attended], outputs["attended"]]
     if shape.place == "softmax":
